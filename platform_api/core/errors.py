@@ -1,0 +1,81 @@
+"""The families of refusal that every room speaks; HTTP maps a family to a status in one place (core/http/problems)."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+
+class SlipwayError(Exception):
+    """A refusal that was foreseen: it has a permanent code, says what is wrong and what to do.
+
+    A concrete error is defined beside the function that raises it. Its text reaches callers, so it never carries a
+    secret. ``code`` is permanent: clients branch on it, and it names the page ``/docs/problems/{code}``.
+
+    Attributes:
+        code: Permanent snake_case name of the error.
+        title: The same sentence each time this code is used.
+        detail: What is wrong this time, in a person's words.
+        remedy: What the caller can do about it; empty where nothing can be done.
+        errors: Single findings, each with ``pointer`` (JSON pointer into the body), ``code``, ``detail``, ``remedy``.
+        extras: Further members of the problem document; JSON values only.
+    """
+
+    code: ClassVar[str] = ""
+    title: ClassVar[str] = ""
+    remedy: str = ""
+
+    def __init_subclass__(cls, *, family: bool = False) -> None:
+        """Refuse a concrete error without a code or a title."""
+        super().__init_subclass__()
+        if not family and not (cls.code and cls.title):
+            msg = f"{cls.__qualname__} needs a code and a title"
+            raise TypeError(msg)
+
+    def __init__(
+        self,
+        detail: str = "",
+        *,
+        remedy: str | None = None,
+        errors: Sequence[dict[str, Any]] = (),
+        **extras: Any,
+    ) -> None:
+        self.detail = detail or self.title
+        self.remedy = self.remedy if remedy is None else remedy
+        self.errors = list(errors)
+        self.extras = extras
+        super().__init__(self.detail)
+
+
+class MalformedError(SlipwayError, family=True):
+    """What was sent cannot be read or stored: 400."""
+
+
+class UnauthenticatedError(SlipwayError, family=True):
+    """Nobody, or nobody any more: 401."""
+
+
+class ForbiddenError(SlipwayError, family=True):
+    """Known caller, missing right, on something that the caller may see: 403."""
+
+
+class NotFoundError(SlipwayError, family=True):
+    """Missing, or not for this caller's eyes; the answer never tells which: 404."""
+
+
+class ConflictError(SlipwayError, family=True):
+    """Sound, but the present state forbids it: 409."""
+
+
+class GoneError(SlipwayError, family=True):
+    """It was there once and will not come back: 410."""
+
+
+class PreconditionError(SlipwayError, family=True):
+    """The caller judged by an older version: 412."""
+
+
+class RefusedError(SlipwayError, family=True):
+    """Well formed, but schema, policy or quota says no: 422."""
+
+
+class UnavailableError(SlipwayError, family=True):
+    """Try again later; something that is needed does not answer: 503."""
