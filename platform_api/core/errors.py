@@ -1,7 +1,17 @@
-"""The families of refusal that every room speaks; HTTP maps a family to a status in one place (core/http/problems)."""
+"""The families of refusal that every room speaks; core/http/problems maps a family to a status, in one place."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar
+from uuid import UUID
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tenant:
+    """Whose concern something is."""
+
+    team_id: UUID
+    project_id: UUID | None = None
 
 
 class SlipwayError(Exception):
@@ -17,6 +27,7 @@ class SlipwayError(Exception):
         remedy: What the caller can do about it; empty where nothing can be done.
         errors: Single findings, each with ``pointer`` (JSON pointer into the body), ``code``, ``detail``, ``remedy``.
         extras: Further members of the problem document; JSON values only.
+        tenant: Team and project that the refusal concerns, where known; decides who may read its audit event.
     """
 
     code: ClassVar[str] = ""
@@ -36,12 +47,14 @@ class SlipwayError(Exception):
         *,
         remedy: str | None = None,
         errors: Sequence[dict[str, Any]] = (),
+        tenant: Tenant | None = None,
         **extras: Any,
     ) -> None:
         self.detail = detail or self.title
         self.remedy = self.remedy if remedy is None else remedy
         self.errors = list(errors)
         self.extras = extras
+        self.tenant = tenant
         super().__init__(self.detail)
 
 
@@ -61,6 +74,14 @@ class NotFoundError(SlipwayError, family=True):
     """Missing, or not for this caller's eyes; the answer never tells which: 404."""
 
 
+class MethodError(SlipwayError, family=True):
+    """The thing is there, but not for this HTTP method: 405."""
+
+
+class NotAcceptableError(SlipwayError, family=True):
+    """The caller takes only forms of answer that we do not have: 406."""
+
+
 class ConflictError(SlipwayError, family=True):
     """Sound, but the present state forbids it: 409."""
 
@@ -73,8 +94,28 @@ class PreconditionError(SlipwayError, family=True):
     """The caller judged by an older version: 412."""
 
 
+class PreconditionMissingError(SlipwayError, family=True):
+    """A change that could undo another's, without saying what it was judged by: 428."""
+
+
+class MediaTypeError(SlipwayError, family=True):
+    """The body is of a kind that is not read here: 415."""
+
+
+class TooLargeError(SlipwayError, family=True):
+    """More than is taken in one call: 413."""
+
+
 class RefusedError(SlipwayError, family=True):
     """Well formed, but schema, policy or quota says no: 422."""
+
+
+class ThrottledError(SlipwayError, family=True):
+    """Too many calls in too short a time: 429."""
+
+
+class FaultError(SlipwayError, family=True):
+    """The platform's own fault; the caller learns no more than where to ask: 500."""
 
 
 class UnavailableError(SlipwayError, family=True):

@@ -1,0 +1,32 @@
+#!/usr/bin/env python
+"""Slipway's command line: the stack's own commands first, then Django's and ours."""
+
+import os
+import sys
+
+STACK_COMMANDS = frozenset({"up", "down", "status", "demo"})
+"""Handed over before Django loads, so that loud settings cannot stop the stack that provides them."""
+
+
+def main() -> int:
+    """Run one command and return its exit code."""
+    if len(sys.argv) > 1 and sys.argv[1] in STACK_COMMANDS:
+        from platform_api.embedded import cli
+
+        return cli.main(sys.argv[1:])
+
+    from platform_api.embedded import environment
+
+    environment.load_into(os.environ)
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "platform_api.settings.development")
+
+    from django.core.management import execute_from_command_line
+
+    import platform_api.celery  # noqa: F401 - tasks bind to this application
+
+    execute_from_command_line(sys.argv)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,12 @@
+"""The Celery application. It is spoken to in provisioning's tasks and hints, and nowhere else."""
+
+import os
+
+from celery import Celery
+from django.conf import settings
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "platform_api.settings.production")
+
+app = Celery("slipway")
+app.config_from_object(settings.CELERY)
+app.autodiscover_tasks()

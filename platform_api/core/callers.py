@@ -1,0 +1,75 @@
+"""Who asks: one immutable value that views hand to services, and that the audit trail writes down."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from uuid import UUID
+
+
+class CallerKind(StrEnum):
+    """What stands behind a call."""
+
+    HUMAN = "human"
+    SERVICE = "service"
+    SYSTEM = "system"
+    """The platform itself: dispatcher, worker, command."""
+    ANONYMOUS = "anonymous"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Caller:
+    """An identity as it was established for one call.
+
+    Attributes:
+        id: The user; None for the platform itself and for nobody.
+        name: Name at the time of the call; kept in the audit trail when the user is renamed.
+        kind: What stands behind the call.
+        auth_method: How it was established: ``api_token``, ``session``, ``internal`` or ``none``.
+        token_id: The token used, if one was.
+        scopes: What the token may be used for; a session has all.
+        team_roles: Role names by team id, as granted at the time of the call.
+        project_roles: Role names by project id, as granted on the project itself.
+        is_auditor: May read everything, everywhere.
+        is_platform_admin: Runs the platform.
+        ip: Address the call came from, if it came over a network.
+        correlation_id: Ties together all records of one exchange.
+    """
+
+    id: UUID | None
+    name: str
+    kind: CallerKind
+    auth_method: str
+    token_id: UUID | None = None
+    scopes: frozenset[str] = frozenset()
+    team_roles: Mapping[UUID, frozenset[str]] = field(default_factory=dict)
+    project_roles: Mapping[UUID, frozenset[str]] = field(default_factory=dict)
+    is_auditor: bool = False
+    is_platform_admin: bool = False
+    ip: str | None = None
+    correlation_id: str = ""
+
+    def roles_in(self, *, team_id: UUID, project_id: UUID) -> frozenset[str]:
+        """Return the roles that count in a project: those on it and those on its team."""
+        return self.team_roles.get(team_id, frozenset()) | self.project_roles.get(project_id, frozenset())
+
+
+def system_caller(name: str, *, correlation_id: str = "") -> Caller:
+    """Return the platform itself as a caller.
+
+    Args:
+        name: Which part acts, as auditors shall read it: ``dispatcher``, ``worker``, ``bootstrap``.
+        correlation_id: The exchange that this work goes back to, if there is one.
+    """
+    return Caller(id=None, name=name, kind=CallerKind.SYSTEM, auth_method="internal", correlation_id=correlation_id)
+
+
+def anonymous_caller(*, ip: str | None, correlation_id: str) -> Caller:
+    """Return nobody in particular, for the record of a refused call."""
+    return Caller(
+        id=None,
+        name="anonymous",
+        kind=CallerKind.ANONYMOUS,
+        auth_method="none",
+        ip=ip,
+        correlation_id=correlation_id,
+    )

@@ -1,0 +1,175 @@
+"""Turns every exception of the HTTP cycle into one of our errors; nothing else answers a refusal."""
+
+import logging
+from typing import Any
+
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
+from django.db import InterfaceError, OperationalError
+from django.http import Http404
+from rest_framework import exceptions as rest
+
+from platform_api.core import errors
+from platform_api.core.http.parsers import BodyTooLargeError, MalformedJsonError
+from platform_api.core.ids import UnknownIdError
+
+logger = logging.getLogger(__name__)
+
+
+class TokenMissingError(errors.UnauthenticatedError):
+    """No token came with the call."""
+
+    code = "token_missing"
+    title = "This call needs a token"
+    remedy = "Send an API token in the header: Authorization: Bearer slw_…"
+
+
+class RouteMissingError(errors.NotFoundError):
+    """No route has this address; the body is that of any other missing thing."""
+
+    code = "not_found"
+    title = UnknownIdError.title
+
+
+class ForbiddenCallError(errors.ForbiddenError):
+    """A framework's check said no, without a reason of its own."""
+
+    code = "forbidden"
+    title = "This is not allowed to you"
+
+
+class MethodNotAllowedError(errors.MethodError):
+    """The route is there, the method is not."""
+
+    code = "method_not_allowed"
+    title = "This address does not take this method"
+
+
+class NotAcceptableFormError(errors.NotAcceptableError):
+    """An Accept header that asks for anything but JSON."""
+
+    code = "not_acceptable"
+    title = "Answers are JSON"
+    remedy = "Send Accept: application/json, or no Accept header."
+
+
+class UnsupportedMediaTypeError(errors.MediaTypeError):
+    """A body that is not JSON by its own word."""
+
+    code = "unsupported_media_type"
+    title = "Bodies are JSON"
+    remedy = "Send Content-Type: application/json."
+
+
+class RateLimitedError(errors.ThrottledError):
+    """Too many calls."""
+
+    code = "rate_limited"
+    title = "Too many calls in too short a time"
+    remedy = "Wait as long as Retry-After says."
+
+
+class BodyInvalidError(errors.RefusedError):
+    """Well-formed JSON whose fields are wrong; all of them are told at once."""
+
+    code = "request_refused"
+    title = "The request was refused"
+
+
+class InternalError(errors.FaultError):
+    """Our fault. What happened is in our logs under the correlation id, never in the answer."""
+
+    code = "internal_error"
+    title = "Something went wrong on our side"
+    remedy = "Try again; if it stays, tell the platform team the correlation_id."
+
+
+class DatabaseUnavailableError(errors.UnavailableError):
+    """The database does not answer; nothing was changed."""
+
+    code = "unavailable"
+    title = "The service cannot answer right now"
+    remedy = "Try again as Retry-After says; with an Idempotency-Key a repeated order is safe."
+
+
+class BadRequestError(errors.MalformedError):
+    """A request that the framework holds for an attack or cannot read."""
+
+    code = "bad_request"
+    title = "The request cannot be read"
+
+
+def as_slipway_error(exc: Exception) -> errors.SlipwayError:  # noqa: C901, PLR0911, PLR0912 - one arm for each foreseen exception
+    """Return the error to answer with; what was not foreseen is logged here and becomes ``internal_error``."""
+    match exc:
+        case errors.SlipwayError():
+            return exc
+        case Http404() | rest.NotFound():
+            return RouteMissingError()
+        case rest.NotAuthenticated() | rest.AuthenticationFailed():
+            return TokenMissingError()
+        case PermissionDenied() | rest.PermissionDenied():
+            return ForbiddenCallError()
+        case rest.MethodNotAllowed():
+            return MethodNotAllowedError(str(exc.detail))
+        case rest.NotAcceptable():
+            return NotAcceptableFormError()
+        case rest.UnsupportedMediaType():
+            return UnsupportedMediaTypeError(str(exc.detail))
+        case rest.Throttled():
+            return RateLimitedError(retry_after_seconds=int(getattr(exc, "wait", None) or 1))
+        case rest.ParseError():
+            return MalformedJsonError()
+        case rest.ValidationError():
+            return BodyInvalidError(errors=list(field_errors(exc.detail)))
+        case RequestDataTooBig():
+            return BodyTooLargeError()
+        case SuspiciousOperation():
+            return BadRequestError()
+        case OperationalError() | InterfaceError():
+            logger.error("the database does not answer", exc_info=exc)
+            return DatabaseUnavailableError()
+        case _:
+            logger.error("unforeseen exception", exc_info=exc)
+            return InternalError()
+
+
+FIELD_CODES = {
+    "required": ("field_missing", "Add the field."),
+    "null": ("type_mismatch", "Send a value, not null."),
+    "invalid": ("type_mismatch", "See the API's schema for the type."),
+    "blank": ("too_short", "Send a text that is not empty."),
+    "max_length": ("too_long", "Shorten the text."),
+    "min_length": ("too_short", "Lengthen the text."),
+    "max_value": ("out_of_range", "Send a smaller number."),
+    "min_value": ("out_of_range", "Send a larger number."),
+    "invalid_choice": ("not_a_choice", "Choose one of the listed values."),
+    "unknown_field": ("unknown_field", "Remove the field."),
+    "not_a_dict": ("type_mismatch", "Send a JSON object."),
+    "not_a_list": ("type_mismatch", "Send a JSON array."),
+}
+"""Our permanent codes and ways out for REST framework's own validation codes; others are told as ``invalid_value``."""
+
+
+def field_errors(detail: Any, *, pointer: str = "#") -> list[dict[str, Any]]:
+    """Flatten REST framework's nested error detail into findings with JSON pointers."""
+    if isinstance(detail, dict):
+        return [
+            finding
+            for name, inner in detail.items()
+            for finding in field_errors(
+                inner, pointer=pointer if name == "non_field_errors" else f"{pointer}/{escape(str(name))}"
+            )
+        ]
+    if isinstance(detail, list):
+        return [
+            finding
+            for index, inner in enumerate(detail)
+            for finding in field_errors(inner, pointer=f"{pointer}/{index}" if isinstance(inner, dict) else pointer)
+        ]
+    code, remedy = FIELD_CODES.get(detail.code, ("invalid_value", "See the API's schema for what is allowed."))
+    return [{"pointer": pointer, "code": code, "detail": str(detail), "remedy": remedy}]
+
+
+def escape(name: str) -> str:
+    """Escape one step of a JSON pointer (RFC 6901)."""
+    return name.replace("~", "~0").replace("/", "~1")

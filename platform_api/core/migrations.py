@@ -1,0 +1,47 @@
+"""Operations for migrations: rights of the application's database user, and SQL that Django has no word for."""
+
+from typing import Any
+
+from django.db import migrations
+
+APPLICATION_ROLE = "slipway_app"
+"""The database user that the service runs as; made by docs/database-users.sql, never by a migration."""
+
+
+class Grant(migrations.RunSQL):
+    """Give the application's user rights on a table; nothing is given by default.
+
+    Args:
+        table: Name of the table.
+        rights: SQL privileges, e.g. ``SELECT, INSERT``; TRUNCATE is never among them.
+    """
+
+    def __init__(self, table: str, rights: str) -> None:
+        self.table, self.rights = table, rights
+        super().__init__(
+            sql=f'GRANT {rights} ON TABLE "{table}" TO {APPLICATION_ROLE}',
+            reverse_sql=f'REVOKE {rights} ON TABLE "{table}" FROM {APPLICATION_ROLE}',
+        )
+
+    def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
+        """Write the operation as it was said."""
+        return (self.__class__.__name__, [self.table, self.rights], {})
+
+    def describe(self) -> str:
+        """Say in the plan of a migration what is granted."""
+        return f"Grant {self.rights} on {self.table} to {APPLICATION_ROLE}"
+
+
+class GrantSequence(migrations.RunSQL):
+    """Let the application's user draw numbers from a sequence."""
+
+    def __init__(self, sequence: str) -> None:
+        self.sequence = sequence
+        super().__init__(
+            sql=f'GRANT USAGE ON SEQUENCE "{sequence}" TO {APPLICATION_ROLE}',
+            reverse_sql=f'REVOKE USAGE ON SEQUENCE "{sequence}" FROM {APPLICATION_ROLE}',
+        )
+
+    def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
+        """Write the operation as it was said."""
+        return (self.__class__.__name__, [self.sequence], {})

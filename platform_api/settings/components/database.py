@@ -1,0 +1,51 @@
+"""PostgreSQL: ``default`` is the application's user, ``owner`` exists only where migrations are run."""
+
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
+
+from platform_api.settings import env
+
+STATEMENT_TIMEOUT_MS = 30_000
+"""A query of the API or a worker that takes longer is a fault; migrations are not held to it."""
+
+
+def _database(variable: str, *, options: dict[str, Any]) -> dict[str, Any]:
+    try:
+        parts = conninfo_to_dict(env.secret(variable))
+    except ProgrammingError:
+        msg = f"{variable} is not a PostgreSQL URL of the form postgresql://user:password@host:port/database."
+        raise ImproperlyConfigured(msg) from None  # the cause would quote the password
+    known = {name: str(parts.pop(name, None) or "") for name in ("dbname", "user", "password", "host", "port")}
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": known["dbname"],
+        "USER": known["user"],
+        "PASSWORD": known["password"],
+        "HOST": known["host"],
+        "PORT": known["port"],
+        "OPTIONS": parts | options,
+    }
+
+
+def databases() -> dict[str, dict[str, Any]]:
+    """Return Django's DATABASES from ``DATABASE_URL`` and, where given, ``DATABASE_OWNER_URL``."""
+    pool_size = env.integer("SLIPWAY_DATABASE_POOL_SIZE", default=0, minimum=0, maximum=200)
+    application: dict[str, Any] = {
+        "server_side_binding": True,
+        "prepare_threshold": 1,
+        # Without a generic plan the one big ordering statement is planned anew each time, which costs a third of it.
+        "options": f"-c plan_cache_mode=force_generic_plan -c statement_timeout={STATEMENT_TIMEOUT_MS}",
+        "application_name": env.text("SLIPWAY_PROCESS_NAME", default="slipway"),
+    }
+    if pool_size:
+        application["pool"] = {"min_size": 1, "max_size": pool_size, "timeout": 5}
+    configured = {"default": _database("DATABASE_URL", options=application)}
+    if not pool_size:
+        configured["default"]["CONN_MAX_AGE"] = None
+        configured["default"]["CONN_HEALTH_CHECKS"] = True
+    if env.is_given("DATABASE_OWNER_URL"):
+        configured["owner"] = _database("DATABASE_OWNER_URL", options={"application_name": "slipway-owner"})
+    return configured

@@ -1,0 +1,38 @@
+"""Logging: one JSON object a line in production, one readable line elsewhere; local variables are never printed."""
+
+from typing import Any
+
+
+def logs(*, is_json: bool, level: str) -> dict[str, Any]:
+    """Return Python's logging configuration.
+
+    Args:
+        is_json: One JSON object a line, for a log collector.
+        level: Least level of our own loggers.
+    """
+    formatters: dict[str, dict[str, Any]] = {
+        "json": {
+            "()": "pythonjsonlogger.json.JsonFormatter",
+            "format": "%(asctime)s %(levelname)s %(name)s %(message)s %(correlation_id)s",
+            "rename_fields": {"asctime": "at", "levelname": "level", "name": "logger"},
+        },
+        "line": {"format": "%(asctime)s %(levelname)-7s %(name)s [%(correlation_id)s] %(message)s"},
+    }
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": formatters,
+        "filters": {"correlation": {"()": "platform_api.core.http.correlation.CorrelationFilter"}},
+        "handlers": {
+            "stream": {
+                "class": "logging.StreamHandler",
+                "formatter": "json" if is_json else "line",
+                "filters": ["correlation"],
+            }
+        },
+        "root": {"handlers": ["stream"], "level": "WARNING"},
+        "loggers": {
+            name: {"level": level}
+            for name in ("platform_api", "catalog", "governance", "provisioning", "django.security")
+        },
+    }

@@ -1,0 +1,29 @@
+"""Behind TLS, with a log collector; a weak key stops the start."""
+
+from django.core.exceptions import ImproperlyConfigured
+
+from platform_api.settings import env
+from platform_api.settings.base import *  # noqa: F403 - an environment is the base with its differences
+from platform_api.settings.base import SECRET_KEY
+from platform_api.settings.components.logs import logs
+
+MINIMUM_SECRET_KEY_LENGTH = 50
+"""Django's own deployment check asks for as much."""
+
+if len(SECRET_KEY) < MINIMUM_SECRET_KEY_LENGTH:
+    raise ImproperlyConfigured("SECRET_KEY is too short; make one of at least 50 random characters.")
+
+LOGGING = logs(is_json=True, level=env.text("SLIPWAY_LOG_LEVEL", default="INFO"))
+
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SECURE_SSL_REDIRECT = env.flag("SLIPWAY_TLS_REDIRECT", default=True)
+SECURE_HSTS_SECONDS = 31_536_000
+SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+SECURE_HSTS_PRELOAD = True
+SESSION_COOKIE_SECURE = True
+SESSION_COOKIE_AGE = 8 * 3600
+CSRF_COOKIE_SECURE = True
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}

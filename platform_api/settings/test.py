@@ -1,0 +1,14 @@
+"""The test suite: real PostgreSQL and Valkey, whose addresses tests/plugins/servers.py puts into the environment."""
+
+import os
+
+# mypy's Django plugin and the linters load these settings without servers; nothing connects at import.
+os.environ.setdefault("DATABASE_URL", "postgresql://slipway_app:unused@127.0.0.1:1/slipway")
+os.environ.setdefault("REDIS_URL", "redis://127.0.0.1:1/0")
+os.environ.setdefault("SECRET_KEY", "only-for-tests-and-long-enough-to-sign-a-session-with-it")
+os.environ.setdefault("SLIPWAY_SEALING_KEYS", "1:" + "A" * 43 + "=")
+
+from platform_api.settings.base import *  # noqa: F403 - the defaults above come first; the base with its differences
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # a real hash costs 0.3 s for each user
+WHITENOISE_AUTOREFRESH = True

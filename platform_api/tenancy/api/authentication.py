@@ -1,0 +1,47 @@
+"""Turns the Authorization header into a Caller."""
+
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from rest_framework.authentication import BaseAuthentication, get_authorization_header
+from rest_framework.request import Request
+
+from platform_api.core.callers import Caller
+from platform_api.core.http import correlation
+from platform_api.core.http.errors import TokenMissingError
+from platform_api.tenancy.services.tokens import TokenInvalidError, token_authenticate
+
+
+class ApiTokenAuthentication(BaseAuthentication):
+    """``Authorization: Bearer slw_…``; the only way to authenticate against the API."""
+
+    def authenticate(self, request: Request) -> tuple[Caller, None]:
+        """Return the caller as ``request.user``.
+
+        Raises:
+            TokenMissingError: No header.
+            TokenInvalidError: Another scheme, or a token that is not in force.
+            TokenExpiredError: Its life is over.
+        """
+        header = get_authorization_header(request).decode("latin-1").split()
+        if not header:
+            raise TokenMissingError
+        if len(header) != 2 or header[0].lower() != "bearer":  # noqa: PLR2004 - scheme and token
+            raise TokenInvalidError("The Authorization header is not of the form: Bearer slw_….")
+        caller = token_authenticate(
+            presented=header[1], ip=request.META.get("REMOTE_ADDR"), correlation_id=correlation.current()
+        )
+        return caller, None
+
+    def authenticate_header(self, request: Request) -> str:
+        """Name the scheme, so that a refusal is a 401."""
+        return "Bearer"
+
+
+class ApiTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # drf-spectacular's registry is untyped
+    """Tells the OpenAPI document about it."""
+
+    target_class = ApiTokenAuthentication
+    name = "apiToken"
+
+    def get_security_definition(self, auto_schema: object) -> dict[str, str]:
+        """Return the scheme in OpenAPI's words."""
+        return {"type": "http", "scheme": "bearer", "bearerFormat": "slw_…"}

@@ -1,0 +1,15 @@
+from platform_api.tenancy.models.projects import Project, ProjectGroupPermission, ProjectUserPermission
+from platform_api.tenancy.models.teams import Team, TeamGroupPermission, TeamUserPermission
+from platform_api.tenancy.models.tokens import ApiToken
+from platform_api.tenancy.models.users import User
+
+__all__ = [
+    "ApiToken",
+    "Project",
+    "ProjectGroupPermission",
+    "ProjectUserPermission",
+    "Team",
+    "TeamGroupPermission",
+    "TeamUserPermission",
+    "User",
+]

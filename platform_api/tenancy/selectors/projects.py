@@ -1,0 +1,75 @@
+"""Projects and teams as a caller may see them; every other query starts from these."""
+
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+
+from platform_api.core.callers import Caller
+from platform_api.core.errors import ForbiddenError
+from platform_api.core.ids import Prefix, UnknownIdError, is_id, parse
+from platform_api.tenancy.models import Project, Team
+from platform_api.tenancy.models.roles import OVERSEER_RIGHTS, Right, rights_of, roles_with
+
+
+class RoleMissingError(ForbiddenError):
+    """The caller sees it, but has no role that carries this right."""
+
+    code = "role_missing"
+    title = "Your roles do not allow this"
+
+
+def projects_visible(*, caller: Caller) -> QuerySet[Project]:
+    """Return the projects that the caller may see; an overseer's are all."""
+    projects = Project.objects.select_related("team")
+    if caller.is_auditor or caller.is_platform_admin:
+        return projects
+    return projects.filter(Q(team_id__in=list(caller.team_roles)) | Q(pk__in=list(caller.project_roles)))
+
+
+def teams_visible(*, caller: Caller) -> QuerySet[Team]:
+    """Return the teams that the caller has a role on, or in a project of."""
+    if caller.is_auditor or caller.is_platform_admin:
+        return Team.objects.all()
+    return Team.objects.filter(
+        Q(pk__in=list(caller.team_roles)) | Q(projects__in=list(caller.project_roles))
+    ).distinct()
+
+
+def project_get(*, caller: Caller, project: str, right: Right = Right.VIEW) -> Project:
+    """Return a project by slug or id, if the caller may do this there.
+
+    Raises:
+        UnknownIdError: There is none, or the caller may not see it; the answers are the same.
+        RoleMissingError: Seen, but the right is missing; names the roles that carry it.
+    """
+    named = Q(pk=parse(Prefix.PROJECT, project)) if is_id(Prefix.PROJECT, project) else Q(slug=project)
+    found = projects_visible(caller=caller).filter(named).first()
+    if found is None:
+        raise UnknownIdError
+    right_require(caller=caller, right=right, team_id=found.team_id, project_id=found.pk, where=found.slug)
+    return found
+
+
+def rights_in(*, caller: Caller, team_id: UUID, project_id: UUID) -> frozenset[Right]:
+    """Return what the caller may do in a project."""
+    overseeing = OVERSEER_RIGHTS if caller.is_auditor or caller.is_platform_admin else frozenset[Right]()
+    return rights_of(caller.roles_in(team_id=team_id, project_id=project_id)) | overseeing
+
+
+def right_require(*, caller: Caller, right: Right, team_id: UUID, project_id: UUID, where: str) -> None:
+    """Refuse what the caller's roles do not carry.
+
+    Args:
+        caller: Who asks.
+        right: What is asked for.
+        team_id: Team that owns the project.
+        project_id: The project.
+        where: Its slug, for the error text.
+
+    Raises:
+        RoleMissingError: Says which roles carry the right.
+    """
+    if right not in rights_in(caller=caller, team_id=team_id, project_id=project_id):
+        names = " or ".join(roles_with(right))
+        msg = f"This needs the role {names} in project {where}."
+        raise RoleMissingError(msg, remedy="Ask an admin of the project's team to give you the role.")

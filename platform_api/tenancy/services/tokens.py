@@ -1,0 +1,195 @@
+"""Tokens: made, recognized, revoked.
+
+Form: ``slw_<kind>_<43 base-62 characters of 32 random bytes><6 base-62 characters of their CRC-32>``. Prefix and
+checksum let scanners of leaked secrets be exact, and let a typing error be refused without a query.
+"""
+
+import hashlib
+import ipaddress
+import re
+import secrets
+import zlib
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Q
+
+from platform_api.audit.services.events import event_record
+from platform_api.core import clock
+from platform_api.core.callers import Caller
+from platform_api.core.errors import RefusedError, UnauthenticatedError
+from platform_api.core.ids import Prefix, show
+from platform_api.tenancy.models import ApiToken, Project, Team, User
+from platform_api.tenancy.models.scopes import ORDERING
+from platform_api.tenancy.models.tokens import DEFAULT_LIFE, MAXIMUM_LIFE, TokenKind
+from platform_api.tenancy.selectors.callers import caller_of_token
+
+ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+SECRET_BYTES = 32
+SECRET_LENGTH = 43  # characters of base 62 that 32 bytes need
+CHECKSUM_LENGTH = 6  # characters of base 62 that 32 bits need
+FORM = re.compile(r"slw_(pat|svc|ci)_([0-9A-Za-z]{43})([0-9A-Za-z]{6})\Z")
+LAST_USE_PRECISION = timedelta(minutes=1)
+
+
+class TokenInvalidError(UnauthenticatedError):
+    """Not a token, a mistyped one, one that nobody has, or a revoked one: the answer does not tell which."""
+
+    code = "token_invalid"
+    title = "The token is not valid"
+    remedy = "Use a token that is in force; make a new one if this one was revoked."
+
+
+class TokenExpiredError(UnauthenticatedError):
+    """Was valid once; said only to who holds the whole token."""
+
+    code = "token_expired"
+    title = "The token has expired"
+    remedy = "Make a new token."
+
+
+class TokenLifeError(RefusedError):
+    """A life that is not allowed."""
+
+    code = "token_life_refused"
+    title = "A token lives at most 366 days"
+    remedy = "Choose an expiry within 366 days from now."
+
+
+@dataclass(frozen=True, kw_only=True)
+class IssuedToken:
+    """A new token; ``secret`` is known here and nowhere else, and is never shown again."""
+
+    token: ApiToken
+    secret: str
+
+
+def _base62(number: int, *, length: int) -> str:
+    digits: list[str] = []
+    for _ in range(length):
+        number, digit = divmod(number, len(ALPHABET))
+        digits.append(ALPHABET[digit])
+    return "".join(reversed(digits))
+
+
+def checksum(body: str) -> str:
+    """Return the last six characters of a token: CRC-32 of the secret part, in base 62."""
+    return _base62(zlib.crc32(body.encode()), length=CHECKSUM_LENGTH)
+
+
+def token_digest(presented: str) -> str:
+    """Return what is kept of a token: SHA-256 of the whole text, in hex."""
+    return hashlib.sha256(presented.encode()).hexdigest()
+
+
+def token_issue(
+    *,
+    user: User,
+    name: str,
+    kind: TokenKind,
+    caller: Caller,
+    scopes: Collection[str] = ORDERING,
+    team: Team | None = None,
+    project: Project | None = None,
+    networks: Collection[str] = (),
+    expires_at: datetime | None = None,
+) -> IssuedToken:
+    """Make a token for a user.
+
+    Args:
+        user: Whose rights the token can carry.
+        name: What it is for, in its owner's words.
+        kind: Who will hold it.
+        caller: Who makes it; stands in the audit trail.
+        scopes: What it may be used for.
+        team: Narrows it to one team.
+        project: Narrows it to one project.
+        networks: CIDR ranges that it may be used from; none means any.
+        expires_at: End of its life; 90 days from now by default.
+
+    Raises:
+        TokenLifeError: The expiry is past, or later than 366 days from now.
+    """
+    now = clock.now()
+    expires_at = expires_at or now + DEFAULT_LIFE
+    if not now < expires_at <= now + MAXIMUM_LIFE:
+        raise TokenLifeError
+    body = _base62(int.from_bytes(secrets.token_bytes(SECRET_BYTES)), length=SECRET_LENGTH)
+    secret = f"slw_{kind.value}_{body}{checksum(body)}"
+    with transaction.atomic():
+        token = ApiToken.objects.create(
+            user=user,
+            kind=kind,
+            name=name,
+            hint=body[:8],
+            digest=token_digest(secret),
+            scopes=sorted(scopes),
+            team=team,
+            project=project,
+            networks=[str(ipaddress.ip_network(network)) for network in networks],
+            expires_at=expires_at,
+        )
+        event_record(
+            caller=caller,
+            action="token.issued",
+            object_type="api_token",
+            object_id=token.pk,
+            object_name=token.name,
+            team_id=team.pk if team else None,
+            project_id=project.pk if project else None,
+            after={"user": user.username, "scopes": token.scopes, "expires_at": expires_at.isoformat()},
+        )
+    return IssuedToken(token=token, secret=secret)
+
+
+def token_revoke(*, token: ApiToken, caller: Caller) -> None:
+    """End a token's life now; a second time changes nothing."""
+    with transaction.atomic():
+        if ApiToken.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=clock.now()):
+            event_record(
+                caller=caller,
+                action="token.revoked",
+                object_type="api_token",
+                object_id=token.pk,
+                object_name=token.name,
+                team_id=token.team_id,
+                project_id=token.project_id,
+            )
+
+
+def token_authenticate(*, presented: str, ip: str | None, correlation_id: str) -> Caller:
+    """Return who presents this token, with the roles that count for it now.
+
+    Raises:
+        TokenInvalidError: Malformed, unknown, revoked, of an inactive user, or from an address it is not for.
+        TokenExpiredError: Its life is over.
+    """
+    form = FORM.match(presented)
+    if form is None or checksum(form[2]) != form[3]:
+        raise TokenInvalidError
+    found = caller_of_token(digest=token_digest(presented), ip=ip, correlation_id=correlation_id)
+    if found is None:
+        raise TokenInvalidError
+    token, caller = found
+    now = clock.now()
+    if token.expires_at <= now:
+        msg = f"Token {show(Prefix.API_TOKEN, token.pk)} expired at {token.expires_at:%Y-%m-%d %H:%M} UTC."
+        raise TokenExpiredError(msg)
+    if not _is_from(token, ip):
+        raise TokenInvalidError
+    if token.last_used_at is None or now - token.last_used_at >= LAST_USE_PRECISION:
+        ApiToken.objects.filter(
+            Q(last_used_at=None) | Q(last_used_at__lte=now - LAST_USE_PRECISION), pk=token.pk
+        ).update(last_used_at=now.replace(second=0, microsecond=0))
+    return caller
+
+
+def _is_from(token: ApiToken, ip: str | None) -> bool:
+    if not token.networks:
+        return True
+    if ip is None:
+        return False
+    address = ipaddress.ip_address(ip)
+    return any(address in ipaddress.ip_network(network) for network in token.networks)

@@ -1,0 +1,21 @@
+"""All addresses of the service."""
+
+from django.contrib import admin
+from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+
+from platform_api.core.http import health
+
+urlpatterns = [
+    path("health/live", health.live, name="health-live"),
+    path("health/ready", health.ready, name="health-ready"),
+    path("admin/", admin.site.urls),
+    path("api/v1/", include("platform_api.tenancy.api.urls")),
+    path("docs/", SpectacularSwaggerSplitView.as_view(url_name="openapi"), name="docs"),
+    path("docs/openapi.yaml", SpectacularAPIView.as_view(), name="openapi"),
+]
+
+handler400 = "platform_api.core.http.handlers.bad_request"
+handler403 = "platform_api.core.http.handlers.forbidden"
+handler404 = "platform_api.core.http.handlers.not_found"
+handler500 = "platform_api.core.http.handlers.server_error"

@@ -1,0 +1,68 @@
+"""Fixtures for all tests: the database as the service's own user sees it, and people with roles."""
+
+from collections.abc import Iterator
+from itertools import count
+
+import pytest
+from django.core.management import call_command
+from django.db import connection, connections
+from pytest_django import DjangoDbBlocker
+
+from tests import databases
+from tests.people import People
+
+MAIN = "slipway_test"
+_numbers = count(1)
+
+
+@pytest.fixture(scope="session")
+def database_template(django_db_blocker: DjangoDbBlocker) -> str:
+    """Name of the migrated database that all others are cloned from; nobody is connected to it."""
+    with django_db_blocker.unblock():
+        call_command("migrate", verbosity=0)
+        connections["owner"].close()
+        connection.close()
+    return str(connection.settings_dict["NAME"])
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(database_template: str, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """Give pytest-django's rolled-back tests a database of their own."""
+    databases.clone(database_template, MAIN)
+    connection.settings_dict["NAME"] = MAIN
+    yield
+    with django_db_blocker.unblock():
+        connection.close()
+    databases.drop(MAIN)
+
+
+@pytest.fixture
+def committing_database(
+    django_db_setup: None, database_template: str, django_db_blocker: DjangoDbBlocker
+) -> Iterator[str]:
+    """Let a test commit: it gets a clone of its own, dropped afterwards.
+
+    Django's way, a flush after the test, is not open to us: TRUNCATE is forbidden to the application's user, and the
+    triggers are part of what is tested.
+    """
+    name = f"slipway_test_{next(_numbers)}"
+    databases.clone(database_template, name)
+    connection.settings_dict["NAME"] = name
+    with django_db_blocker.unblock():
+        connection.close()
+        yield name
+        connection.close()
+    connection.settings_dict["NAME"] = MAIN
+    databases.drop(name)
+
+
+@pytest.fixture
+def people(db: None) -> People:
+    """People with roles, made when they are first named; rolled back with the test."""
+    return People()
+
+
+@pytest.fixture
+def committed_people(committing_database: str) -> People:
+    """People in a database of the test's own, whose rows other connections see."""
+    return People()

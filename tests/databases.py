@@ -1,0 +1,44 @@
+"""Databases for tests: one migrated template, and clones of it."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+from psycopg import sql
+
+
+def superuser() -> psycopg.Connection[tuple[object, ...]]:
+    """Return a connection of the cluster's superuser, which clones and drops databases."""
+    return psycopg.connect(os.environ["DATABASE_SUPERUSER_URL"], autocommit=True)
+
+
+def clone(template: str, name: str) -> None:
+    """Make a database like another one; rights on the database itself are not cloned by PostgreSQL."""
+    names = {"name": sql.Identifier(name), "template": sql.Identifier(template)}
+    with superuser() as connection:
+        for statement in (
+            "DROP DATABASE IF EXISTS {name} WITH (FORCE)",
+            "CREATE DATABASE {name} TEMPLATE {template} OWNER slipway_owner",
+            "REVOKE ALL ON DATABASE {name} FROM PUBLIC",
+            "GRANT CONNECT ON DATABASE {name} TO slipway_app",
+        ):
+            connection.execute(sql.SQL(statement).format(**names))
+
+
+def drop(name: str) -> None:
+    """Drop a database, with whoever is still connected."""
+    with superuser() as connection:
+        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@contextmanager
+def connected(variable: str, name: str) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
+    """Connect to a database as one of its users.
+
+    Args:
+        variable: ``DATABASE_URL`` for the application's user, ``DATABASE_OWNER_URL`` for the owner.
+        name: The database.
+    """
+    with psycopg.connect(os.environ[variable], dbname=name, autocommit=True) as connection:
+        yield connection

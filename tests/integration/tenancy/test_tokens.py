@@ -1,0 +1,159 @@
+from datetime import timedelta
+
+import pytest
+from django.db import IntegrityError, transaction
+from pytest_django import DjangoAssertNumQueries
+
+from platform_api.audit.models import AuditEvent
+from platform_api.core import clock
+from platform_api.tenancy.models import ApiToken
+from platform_api.tenancy.models.roles import Role
+from platform_api.tenancy.models.scopes import Scope
+from platform_api.tenancy.models.tokens import TokenKind
+from platform_api.tenancy.services.teams import role_revoke
+from platform_api.tenancy.services.tokens import (
+    FORM,
+    TokenExpiredError,
+    TokenInvalidError,
+    TokenLifeError,
+    checksum,
+    token_authenticate,
+    token_issue,
+    token_revoke,
+)
+from tests.people import TESTS, People
+
+
+def authenticate(secret: str, ip: str | None = "10.1.2.3") -> object:
+    return token_authenticate(presented=secret, ip=ip, correlation_id="c")
+
+
+def test_a_token_has_the_published_form_and_is_not_kept(people: People) -> None:
+    issued = token_issue(user=people.owner.user, name="laptop", kind=TokenKind.PERSONAL, caller=TESTS)
+    form = FORM.match(issued.secret)
+    assert form
+    assert form[1] == "pat"
+    assert len(issued.secret) == 4 + 4 + 43 + 6
+    row = ApiToken.objects.filter(pk=issued.token.pk).values().get()
+    assert form[2] not in str(row)
+    assert row["hint"] == form[2][:8]
+    events = AuditEvent.objects.filter(object_id=issued.token.pk)
+    assert [event.action for event in events] == ["token.issued"]
+    assert form[2] not in str(events.values())
+
+
+def test_a_mistyped_token_is_refused_without_a_query(
+    people: People, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    secret = people.owner.secret
+    mistyped = secret[:20] + ("a" if secret[20] != "a" else "b") + secret[21:]
+    with django_assert_num_queries(0), pytest.raises(TokenInvalidError):
+        authenticate(mistyped)
+
+
+def test_a_caller_is_known_with_all_roles_in_one_query(
+    people: People, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    secret = people.owner.secret
+    authenticate(secret)  # its first use is written down
+    with django_assert_num_queries(1):
+        caller = people.owner.caller
+    assert caller.name == "owner"
+    assert caller.project_roles == {people.checkout.pk: frozenset({"developer"})}
+    assert caller.team_roles == {}
+
+
+def test_an_unknown_token_of_the_right_form_is_refused(people: People) -> None:
+    body = "A" * 43
+    with pytest.raises(TokenInvalidError):
+        authenticate(f"slw_pat_{body}{checksum(body)}")
+
+
+def test_a_revoked_token_is_refused_at_once(people: People) -> None:
+    token = ApiToken.objects.get(user=people.owner.user)
+    token_revoke(token=token, caller=TESTS)
+    token_revoke(token=token, caller=TESTS)
+    with pytest.raises(TokenInvalidError):
+        authenticate(people.owner.secret)
+    assert AuditEvent.objects.filter(action="token.revoked").count() == 1
+
+
+def test_an_inactive_user_has_no_token_in_force(people: People) -> None:
+    people.owner.user.is_active = False
+    people.owner.user.save()
+    with pytest.raises(TokenInvalidError):
+        authenticate(people.owner.secret)
+
+
+def test_an_expired_token_says_so(people: People, monkeypatch: pytest.MonkeyPatch) -> None:
+    secret = people.owner.secret
+    later = clock.now() + timedelta(days=91)
+    monkeypatch.setattr(clock, "now", lambda: later)
+    with pytest.raises(TokenExpiredError):
+        authenticate(secret)
+
+
+@pytest.mark.parametrize("life", [timedelta(0), timedelta(days=-1), timedelta(days=366, minutes=1)])
+def test_a_life_out_of_bounds_is_refused(people: People, life: timedelta) -> None:
+    with pytest.raises(TokenLifeError):
+        token_issue(user=people.owner.user, name="x", kind=TokenKind.CI, caller=TESTS, expires_at=clock.now() + life)
+    assert ApiToken.objects.count() == 1
+
+
+def test_the_database_itself_bounds_a_tokens_life(people: People) -> None:
+    token = ApiToken.objects.get(user=people.owner.user)
+    with pytest.raises(IntegrityError, match="api_token_life_is_bounded"), transaction.atomic():
+        ApiToken.objects.filter(pk=token.pk).update(expires_at=token.created_at + timedelta(days=367))
+
+
+@pytest.mark.parametrize(("ip", "is_in"), [("10.1.2.3", True), ("10.2.0.1", False), ("::1", False), (None, False)])
+def test_a_token_counts_only_from_its_networks(people: People, ip: str | None, *, is_in: bool) -> None:
+    issued = token_issue(
+        user=people.owner.user, name="x", kind=TokenKind.SERVICE, caller=TESTS, networks=["10.1.0.0/16"]
+    )
+    if is_in:
+        assert authenticate(issued.secret, ip)
+    else:
+        with pytest.raises(TokenInvalidError):
+            authenticate(issued.secret, ip)
+
+
+def test_last_use_is_written_once_a_minute(people: People, django_assert_num_queries: DjangoAssertNumQueries) -> None:
+    secret = people.owner.secret
+    with django_assert_num_queries(2):
+        authenticate(secret)
+    with django_assert_num_queries(1):
+        authenticate(secret)
+    used = ApiToken.objects.get(user=people.owner.user).last_used_at
+    assert used is not None
+    assert (used.second, used.microsecond) == (0, 0)
+
+
+def test_a_token_bound_to_a_project_carries_the_teams_roles_there_and_nowhere_else(people: People) -> None:
+    issued = token_issue(user=people.teammate.user, name="ci", kind=TokenKind.CI, caller=TESTS, project=people.checkout)
+    caller = token_authenticate(presented=issued.secret, ip=None, correlation_id="c")
+    assert caller.team_roles == {}
+    assert caller.project_roles == {people.checkout.pk: frozenset({"developer"})}
+
+
+def test_a_token_bound_to_a_team_leaves_out_the_other_teams_roles(people: People) -> None:
+    issued = token_issue(user=people.stranger.user, name="x", kind=TokenKind.CI, caller=TESTS, team=people.shop)
+    caller = token_authenticate(presented=issued.secret, ip=None, correlation_id="c")
+    assert not caller.roles_in(team_id=people.rivals.pk, project_id=people.spy.pk)
+
+
+def test_a_bound_token_of_an_auditor_does_not_oversee(people: People) -> None:
+    issued = token_issue(user=people.auditor.user, name="x", kind=TokenKind.CI, caller=TESTS, team=people.shop)
+    assert not token_authenticate(presented=issued.secret, ip=None, correlation_id="c").is_auditor
+    assert people.auditor.caller.is_auditor
+
+
+def test_a_role_taken_counts_no_more(people: People) -> None:
+    assert people.owner.caller.project_roles
+    role_revoke(user=people.owner.user, role=Role.DEVELOPER, on=people.checkout, caller=TESTS)
+    assert not people.owner.caller.project_roles
+
+
+def test_a_token_keeps_only_the_scopes_it_was_made_with(people: People) -> None:
+    issued = token_issue(user=people.owner.user, name="x", kind=TokenKind.CI, caller=TESTS, scopes={Scope.CATALOG_READ})
+    assert token_authenticate(presented=issued.secret, ip=None, correlation_id="c").scopes == {"catalog:read"}

@@ -1,0 +1,65 @@
+import base64
+import os
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from platform_api.core.sealing import KeyRing, SealBrokenError, SealingKeysError, seal_json, unseal_json
+
+OLD, NEW = os.urandom(32), os.urandom(32)
+RING = KeyRing({1: OLD, 2: NEW})
+
+
+@given(st.binary(max_size=2000))
+def test_what_was_sealed_opens_at_its_place(secret: bytes) -> None:
+    assert RING.open(RING.seal(secret, place="run/1/plan"), place="run/1/plan") == secret
+
+
+def test_a_sealed_value_moved_to_another_row_does_not_open() -> None:
+    sealed = RING.seal(b"secret", place="run/1/plan")
+    with pytest.raises(SealBrokenError):
+        RING.open(sealed, place="run/2/plan")
+
+
+@pytest.mark.parametrize("position", [0, 1, 2, 20, 61, 62, 80, -1])
+def test_an_altered_byte_is_noticed(position: int) -> None:
+    sealed = bytearray(RING.seal(b"secret", place="run/1/plan"))
+    sealed[position] ^= 1
+    with pytest.raises(SealBrokenError):
+        RING.open(bytes(sealed), place="run/1/plan")
+
+
+@pytest.mark.parametrize("length", [0, 1, 2, 61, 73, 80])
+def test_a_cut_value_is_noticed(length: int) -> None:
+    with pytest.raises(SealBrokenError):
+        RING.open(RING.seal(b"secret", place="p")[:length], place="p")
+
+
+def test_the_newest_key_seals_and_the_older_still_opens() -> None:
+    before = KeyRing({1: OLD}).seal(b"old secret", place="p")
+    assert RING.open(before, place="p") == b"old secret"
+    with pytest.raises(SealBrokenError):
+        KeyRing({1: OLD}).open(RING.seal(b"new secret", place="p"), place="p")
+
+
+def test_two_seals_of_one_secret_differ() -> None:
+    assert RING.seal(b"secret", place="p") != RING.seal(b"secret", place="p")
+
+
+def test_json_is_sealed_with_the_keys_of_the_settings() -> None:
+    sealed = seal_json({"password": "x"}, place="p")
+    assert b"password" not in sealed
+    assert unseal_json(sealed, place="p") == {"password": "x"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "1", "1:", "x:" + base64.b64encode(NEW).decode(), "1:####", "0:" + base64.b64encode(NEW).decode(),
+     "256:" + base64.b64encode(NEW).decode(), "1:" + base64.b64encode(NEW[:16]).decode(),
+     " ".join(["1:" + base64.b64encode(NEW).decode()] * 2)],
+)  # fmt: skip
+def test_keys_that_cannot_be_meant_are_refused_without_being_quoted(text: str) -> None:
+    with pytest.raises(SealingKeysError) as caught:
+        KeyRing.from_text(text)
+    assert base64.b64encode(NEW).decode() not in str(caught.value)
