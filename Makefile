@@ -1,0 +1,61 @@
+# The commands of daily work; `make` alone lists them.
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+UV := $(BIN)/uv
+INSTALLED := .venv/installed
+# Django's own checks need settings, but no server: the address below is never reached.
+OFFLINE := DJANGO_SETTINGS_MODULE=platform_api.settings.test DATABASE_URL=postgresql://nobody@127.0.0.1:1/none \
+	$(BIN)/python -W ignore::RuntimeWarning manage.py
+LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
+
+.DEFAULT_GOAL := help
+.PHONY: help install test lint format up down status lock openapi clean
+
+help: ## List the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+install: $(INSTALLED) ## Install everything from the package registries into .venv
+
+$(INSTALLED): requirements/development.txt requirements/uv.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Slipway needs Python 3.11 or newer; set PYTHON=/path/to/python3.11"; exit 1; }
+	@echo "Installing into .venv …"
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	@$(UV) pip sync --quiet --require-hashes --python $(BIN)/python requirements/uv.txt requirements/development.txt
+	@touch $@
+
+test: lint ## Lint, then run all tests
+	$(BIN)/python -m pytest
+
+lint: $(INSTALLED) ## Check rooms, style, types, migrations and the OpenAPI document
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(OFFLINE) makemigrations --check --dry-run
+	$(OFFLINE) spectacular --fail-on-warn --validate --file .venv/openapi.yaml
+	@diff -u docs/openapi.yaml .venv/openapi.yaml || { echo "docs/openapi.yaml is behind the code: run make openapi, and look at the difference"; exit 1; }
+
+format: $(INSTALLED) ## Mend what the linters can mend
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+up: $(INSTALLED) ## Start the whole service on this machine
+	$(BIN)/python manage.py up
+
+down: $(INSTALLED) ## Stop it
+	$(BIN)/python manage.py down
+
+status: $(INSTALLED) ## Say what runs
+	$(BIN)/python manage.py status
+
+openapi: $(INSTALLED) ## Write docs/openapi.yaml anew
+	$(OFFLINE) spectacular --fail-on-warn --validate --file docs/openapi.yaml
+
+lock: $(INSTALLED) ## Pin the dependencies of pyproject.toml anew
+	$(LOCK) pyproject.toml --extra embedded -o requirements/runtime.txt
+	$(LOCK) --constraints requirements/runtime.txt pyproject.toml --extra embedded --group development -o requirements/development.txt
+
+clean: ## Remove what was installed and made; the stack's data too
+	rm -rf .venv .slipway .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
