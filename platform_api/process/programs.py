@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from platform_api.core.errors import UnavailableError
 
@@ -66,12 +67,18 @@ def terraform_find(environ: Mapping[str, str] = os.environ) -> Program:
     return program_find(TERRAFORM, environ)
 
 
-def program_find(search: ProgramSearch, environ: Mapping[str, str] = os.environ) -> Program:
-    """Find a program by its variable, else by its names on PATH.
+def program_find(
+    search: ProgramSearch,
+    environ: Mapping[str, str] = os.environ,
+    *,
+    known: Mapping[str, Path | None] = MappingProxyType({}),
+) -> Program:
+    """Find a program by its variable, else at a known place, else by its names on PATH.
 
     Args:
         search: What to look for.
         environ: Where the variable and PATH are read from.
+        known: Places that come before PATH: what a person calls the place, and the file there, if any.
 
     Raises:
         ProgramMissingError: Nothing was found that runs and is new enough. A variable that is set is
@@ -81,31 +88,25 @@ def program_find(search: ProgramSearch, environ: Mapping[str, str] = os.environ)
         found, reason = _judge(search, Path(named))
         looked = [f"{search.variable}={named}: {reason}"]
     else:
-        found, looked = _search_path(search, environ.get("PATH", os.defpath))
+        path = environ.get("PATH", os.defpath)
+        on_path = {f"{name} on PATH ({path})": shutil.which(name, path=path) for name in search.names}
+        found, looked = _search(search, {**known, **on_path})
     if found is None:
-        raise program_missing(search, looked)
+        raise ProgramMissingError(
+            f"{search.title} {_dotted(search.minimum)} or newer was not found. "
+            f"Looked at: {'; '.join(looked)}.",
+            remedy=f"{search.install}, or set {search.variable} to its file.",
+        )
     return found
 
 
-def program_missing(search: ProgramSearch, looked: list[str]) -> ProgramMissingError:
-    """Word the refusal for a search that found nothing.
-
-    Args:
-        search: What was looked for.
-        looked: One phrase for each place: where, and what was wrong there.
-    """
-    return ProgramMissingError(
-        f"{search.title} {_dotted(search.minimum)} or newer was not found. Looked at: {'; '.join(looked)}.",
-        remedy=f"{search.install}, or set {search.variable} to its file.",
-    )
-
-
-def _search_path(search: ProgramSearch, path: str) -> tuple[Program | None, list[str]]:
+def _search(
+    search: ProgramSearch, places: Mapping[str, Path | str | None]
+) -> tuple[Program | None, list[str]]:
     looked = []
-    for name in search.names:
-        file = shutil.which(name, path=path)
+    for place, file in places.items():
         if file is None:
-            looked.append(f"{name} on PATH ({path}): not there")
+            looked.append(f"{place}: not there")
             continue
         found, reason = _judge(search, Path(file))
         if found is not None:
