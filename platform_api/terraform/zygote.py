@@ -37,6 +37,7 @@ from platform_api.core.errors import UnavailableError
 _START_SECONDS = 30.0  # the first start reads 50 MB of libraries; a busy machine takes its time
 _END_SECONDS = 10.0
 _ANSWER_BYTES = 64
+_BROKEN = (ConnectionError, TimeoutError, EOFError)
 
 
 class ProviderNotStartedError(UnavailableError):
@@ -149,18 +150,19 @@ class Zygote:
 
         Raises:
             ProviderNotStartedError: Neither this zygote nor a new one could start it.
+            OSError: The run's folder is missing or cannot be written to.
         """
         with self._lock:
             try:
                 self._ensure()
                 return self._request(run_folder, credentials)
-            except (OSError, EOFError):
+            except _BROKEN:
                 # The zygote was killed since the last request. Providers that it forked go on without it.
                 self._discard()
                 self._ensure()
                 try:
                     return self._request(run_folder, credentials)
-                except (OSError, EOFError) as error:
+                except _BROKEN as error:
                     self._discard()
                     raise ProviderNotStartedError(f"The zygote broke off: {type(error).__name__}.") from None
 
@@ -187,7 +189,7 @@ class Zygote:
         ours.settimeout(_START_SECONDS)
         try:
             self._line()
-        except (OSError, EOFError):
+        except _BROKEN:
             self._discard()
             raise ProviderNotStartedError(
                 "The zygote did not come up; its words are in the worker's log."
