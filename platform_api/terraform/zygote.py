@@ -95,7 +95,7 @@ class ProviderHandle:
         self.lifeline = -1
         # The provider holds the other end for as long as it lives and writes nothing more: readable means
         # gone.
-        is_gone = bool(select.select([self._alive], [], [], timeout_seconds)[0])
+        is_gone = _is_readable(self._alive, timeout_seconds=timeout_seconds)
         os.close(self._alive)
         if is_gone and self._private_folder is not None:
             shutil.rmtree(self._private_folder, ignore_errors=True)
@@ -223,7 +223,7 @@ class Zygote:
             self._control.sendall(content[sent:])
             pid = int(self._line())
             given.close()  # only now is the end of "alive" the provider's end
-            if not select.select([alive], [], [], _START_SECONDS)[0] or os.read(alive, 1) != b"1":
+            if not _is_readable(alive, timeout_seconds=_START_SECONDS) or os.read(alive, 1) != b"1":
                 raise ProviderNotStartedError(f"Process {pid} did not begin to listen; see provider.log.")
             kept.pop_all()
         return ProviderHandle(
@@ -252,3 +252,10 @@ class Zygote:
                 self._process.kill()
                 self._process.wait()
         self._process = self._control = None
+
+
+def _is_readable(descriptor: int, *, timeout_seconds: float) -> bool:
+    """Wait until there is something to read, the end included; poll, for select ends at descriptor 1023."""
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(timeout_seconds * 1000))

@@ -19,6 +19,7 @@ CHANGES = {
     "COMMENT ON DATABASE {name} IS 'mine now'": ("database", {"managed_by"}),
     "GRANT CONNECT ON DATABASE {name} TO PUBLIC": ("database", {"public_privileges"}),
     "GRANT CREATE ON DATABASE {name} TO {name}": ("grant", {"privileges"}),
+    "GRANT CONNECT ON DATABASE {name} TO {name} WITH GRANT OPTION": ("grant", {"privileges"}),
     "REVOKE TEMPORARY ON DATABASE {name} FROM {name}": ("grant", {"privileges"}),
 }
 
