@@ -84,8 +84,10 @@ def whole_number_faults(
     attribute: str, value: object, *, lowest: int, highest: int, meaning: str
 ) -> list[Fault]:
     """Judge a whole number by its range."""
-    is_whole = isinstance(value, int | float) and not isinstance(value, bool) and value == int(value)
-    if is_whole and lowest <= float(str(value)) <= highest:
+    is_in_range = (
+        isinstance(value, int | float) and not isinstance(value, bool) and lowest <= value <= highest
+    )
+    if is_in_range and float(str(value)).is_integer():
         return []
     return [
         Fault(

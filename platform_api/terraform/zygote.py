@@ -37,6 +37,7 @@ from platform_api.core.errors import UnavailableError
 _START_SECONDS = 30.0  # the first start reads 50 MB of libraries; a busy machine takes its time
 _END_SECONDS = 10.0
 _ANSWER_BYTES = 64
+_BROKEN = (ConnectionError, TimeoutError, EOFError)
 
 
 class ProviderNotStartedError(UnavailableError):
@@ -94,7 +95,7 @@ class ProviderHandle:
         self.lifeline = -1
         # The provider holds the other end for as long as it lives and writes nothing more: readable means
         # gone.
-        is_gone = bool(select.select([self._alive], [], [], timeout_seconds)[0])
+        is_gone = _is_readable(self._alive, timeout_seconds=timeout_seconds)
         os.close(self._alive)
         if is_gone and self._private_folder is not None:
             shutil.rmtree(self._private_folder, ignore_errors=True)
@@ -149,18 +150,19 @@ class Zygote:
 
         Raises:
             ProviderNotStartedError: Neither this zygote nor a new one could start it.
+            OSError: The run's folder is missing or cannot be written to.
         """
         with self._lock:
             try:
                 self._ensure()
                 return self._request(run_folder, credentials)
-            except (OSError, EOFError):
+            except _BROKEN:
                 # The zygote was killed since the last request. Providers that it forked go on without it.
                 self._discard()
                 self._ensure()
                 try:
                     return self._request(run_folder, credentials)
-                except (OSError, EOFError) as error:
+                except _BROKEN as error:
                     self._discard()
                     raise ProviderNotStartedError(f"The zygote broke off: {type(error).__name__}.") from None
 
@@ -187,7 +189,7 @@ class Zygote:
         ours.settimeout(_START_SECONDS)
         try:
             self._line()
-        except (OSError, EOFError):
+        except _BROKEN:
             self._discard()
             raise ProviderNotStartedError(
                 "The zygote did not come up; its words are in the worker's log."
@@ -221,7 +223,7 @@ class Zygote:
             self._control.sendall(content[sent:])
             pid = int(self._line())
             given.close()  # only now is the end of "alive" the provider's end
-            if not select.select([alive], [], [], _START_SECONDS)[0] or os.read(alive, 1) != b"1":
+            if not _is_readable(alive, timeout_seconds=_START_SECONDS) or os.read(alive, 1) != b"1":
                 raise ProviderNotStartedError(f"Process {pid} did not begin to listen; see provider.log.")
             kept.pop_all()
         return ProviderHandle(
@@ -250,3 +252,10 @@ class Zygote:
                 self._process.kill()
                 self._process.wait()
         self._process = self._control = None
+
+
+def _is_readable(descriptor: int, *, timeout_seconds: float) -> bool:
+    """Wait until there is something to read, the end included; poll, for select ends at descriptor 1023."""
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(timeout_seconds * 1000))
