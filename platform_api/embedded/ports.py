@@ -11,7 +11,9 @@ RANGE_VARIABLE = "SLIPWAY_PORT_RANGE"
 # Above PostgreSQL's well-known port, below what Linux and macOS give to outgoing connections: such a one
 # could otherwise sit on a kept port by chance.
 DEFAULT_RANGE = range(15432, 32768)
+API_PORT_VARIABLE = "SLIPWAY_API_PORT"
 _HIGHEST = 65535
+_API_PORT = 8000  # what people expect of a web server under development
 
 
 class PortError(UnavailableError):
@@ -65,3 +67,29 @@ def port_pick(allowed: range, *, taken: Collection[int] = ()) -> int:
         if port not in taken and port_is_free(port):
             return port
     raise PortError(f"Every port of {HOST} from {allowed[0]} to {allowed[-1]} is taken.")
+
+
+def api_port(environ: Mapping[str, str], *, kept: int | None, taken: Collection[int]) -> int:
+    """Choose where the API listens: ``SLIPWAY_API_PORT``, else the kept port, else 8000, else any free one.
+
+    Args:
+        environ: Where the variables are read.
+        kept: The port of an earlier start.
+        taken: Ports of the stack's servers.
+
+    Raises:
+        PortError: The variable is no port, or somebody else has it; or none is free.
+    """
+    named = environ.get(API_PORT_VARIABLE)
+    if named:
+        if not (named.isdecimal() and 1 <= int(named) <= _HIGHEST):
+            raise PortError(f"{API_PORT_VARIABLE}={named} is no port within 1-{_HIGHEST}.", remedy="")
+        if int(named) in taken or not port_is_free(int(named)):
+            raise PortError(
+                f"Port {named} ({API_PORT_VARIABLE}) is taken by another process.", remedy="Set another one."
+            )
+        return int(named)
+    for port in (kept, _API_PORT):
+        if port is not None and port not in taken and port_is_free(port):
+            return port
+    return port_pick(port_range(environ), taken=taken)

@@ -17,13 +17,14 @@ from platform_api.embedded.secret_files import password_make, scram_verifier, se
 from platform_api.embedded.server import Server, ServerSettings
 from platform_api.embedded.traces import server_processes
 from platform_api.process.commands import Command
-from platform_api.process.identity import ProcessIdentity
+from platform_api.process.identity import ProcessIdentity, processes_end
 from platform_api.process.ladders import TERMINATE_LADDER, Ladder, Step
 from platform_api.process.runner import run
 
 SUPERUSER = "postgres"
 _BUILTIN_LOCALE_VERSION = (17,)
 _SQL_SECONDS = 60
+_ORPHAN_LADDER: Ladder = (Step(signal=signal.SIGQUIT, seconds=2),)
 
 _OPTIONS: Mapping[str, str] = {
     "listen_addresses": HOST,
@@ -136,10 +137,13 @@ class PostgresServer(Server):
     def prepare(self) -> Command | None:
         """Say how the cluster is made, unless it exists.
 
-        It is made under another name and renamed when complete, so that a half-made one is never taken for
-        whole.
+        Nobody may be using it: whatever runs on the folder is ended. It is made under another name and
+        renamed when complete, so that a half-made one is never taken for whole.
         """
         if self.data.exists():
+            # Workers of a killed server hold its shared memory; the next server would refuse to start beside
+            # them.
+            processes_end(server_processes(self.data), _ORPHAN_LADDER)
             self._privileges.own(self.data)
             self._forget_stranger()
             return None

@@ -21,7 +21,7 @@ from platform_api.core.errors import UnavailableError
 from platform_api.embedded.binaries import PostgresPrograms
 
 NOBODY = 65534
-REACHABLE = Path("/var/tmp")  # noqa: S108 - outlives a reboot; what is made in it has a random name and is root's
+_REACHABLE = Path("/var/tmp")  # noqa: S108 - outlives a reboot; what is made in it has a random name and is root's
 _PROBE = '"$0" --version >/dev/null && test -w "$1" && test -x "$1"'
 _NAMESPACE = ("unshare", "--user", f"--map-user={NOBODY}", f"--map-group={NOBODY}", "--")
 _NOBODY = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--")
@@ -91,12 +91,17 @@ def privileges_find(
     ladder: dict[str, Callable[[], Privileges | None]] = {
         "namespace": lambda: _probed(replace(direct, name="namespace", wrapper=_NAMESPACE)),
         "nobody": lambda: _nobody(direct),
-        "copy": lambda: _copy(direct, REACHABLE / f"slipway-{stack}"),
+        "copy": lambda: _copy(direct, copy_home(stack)),
     }
     for rung in rungs:
         if found := ladder[rung]():
             return found
     raise PrivilegesError(f"Tried for {programs.postgres}: {', '.join(rungs)}.")
+
+
+def copy_home(stack: str) -> Path:
+    """Name the folder outside the state folder that the rung ``copy`` uses."""
+    return _REACHABLE / f"slipway-{stack}"
 
 
 def _nobody(direct: Privileges) -> Privileges | None:

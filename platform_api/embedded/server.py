@@ -1,10 +1,11 @@
 """What the stack asks of any server that it runs itself."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from platform_api.embedded.folder import StateFolder
+from platform_api.embedded.ports import DEFAULT_RANGE, port_pick
 from platform_api.process.commands import Command
 from platform_api.process.ladders import Ladder
 
@@ -17,6 +18,8 @@ class ServerSettings:
     environment: Mapping[str, str]
     # Whether data survive a crash of the machine; only tests do without.
     is_durable: bool = True
+    # Where their ports are picked from.
+    ports: range = DEFAULT_RANGE
 
 
 class Server(ABC):
@@ -35,6 +38,14 @@ class Server(ABC):
         # Changed when somebody else took it before the server could.
         self.port = port
         self.settings = settings
+
+    def move(self, others: Iterable["Server"]) -> None:
+        """Take another free port, one that none of the others was promised.
+
+        Raises:
+            PortError: None is free.
+        """
+        self.port = port_pick(self.settings.ports, taken=[other.port for other in others])
 
     @abstractmethod
     def urls(self) -> dict[str, str]:

@@ -90,14 +90,16 @@ def servers_build(
         PrivilegesError: Root found no way to run PostgreSQL.
         ProgramMissingError: A program is not installed.
     """
-    settings = ServerSettings(environment=server_environment(stack), is_durable=is_durable)
+    settings = ServerSettings(
+        environment=server_environment(stack), is_durable=is_durable, ports=port_range(environ)
+    )
     servers: list[Server] = []
     postgres_names = [name for name in names if name in _POSTGRES_KINDS]
     privileges = None
     if postgres_names:
         privileges = privileges_find(postgres_find(environ), folder=folder.path, stack=stack)
     for name in names:
-        port = _port(kept_ports.get(name), environ, taken=[server.port for server in servers])
+        port = _port(kept_ports.get(name), settings.ports, taken=[server.port for server in servers])
         if name in _POSTGRES_KINDS and privileges is not None:
             servers.append(
                 PostgresServer(
@@ -162,7 +164,7 @@ def servers_start(
                 if port_is_free(server.port) or tries[server.name] >= _PORT_TRIES:
                     raise _start_error(server, marks[server.name], "ended while starting")
                 tries[server.name] += 1
-                server.port = port_pick(port_range(os.environ), taken=[other.port for other in servers])
+                server.move(servers)
                 marks[server.name] = _start(server, children)
             elif time.monotonic() >= deadline:
                 raise _start_error(server, marks[server.name], f"does not answer after {READY_SECONDS} s")
@@ -265,8 +267,7 @@ def _start_error(server: Server, mark: int, what: str) -> ServerStartError:
     )
 
 
-def _port(kept: int | None, environ: Mapping[str, str], *, taken: Collection[int]) -> int:
-    allowed = port_range(environ)
+def _port(kept: int | None, allowed: range, *, taken: Collection[int]) -> int:
     if kept is not None and kept in allowed and kept not in taken and port_is_free(kept):
         return kept
     return port_pick(allowed, taken=taken)

@@ -3,9 +3,7 @@
 Loaded by ``-p tests.plugins.servers``. What is set in the environment already is used as it is.
 """
 
-import base64
 import os
-import secrets
 import shutil
 import tempfile
 from collections.abc import Generator, Mapping
@@ -15,14 +13,15 @@ from pathlib import Path
 import pytest
 
 from platform_api.core.errors import SlipwayError
+from platform_api.embedded.secret_files import password_make, sealing_keys_make
 from platform_api.embedded.servers import servers_running, servers_wanted
-
 
 _STARTED = pytest.StashKey[tuple[str, ...]]()
 
 
 def pytest_report_header(config: pytest.Config) -> str:
-    return f"servers: {', '.join(config.stash.get(_STARTED, ())) or 'all given by the environment'}"
+    started = config.stash[_STARTED]
+    return f"servers: {', '.join(started) or 'all given by the environment'}"
 
 
 @pytest.hookimpl(wrapper=True)
@@ -38,14 +37,8 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
         urls = stack.enter_context(servers_running(folder, names=names)) if names else {}
     except SlipwayError as error:
         raise pytest.UsageError(f"{error.detail} {error.remedy}") from error
-    _set_missing(urls, stack)
-    _set_missing(
-        {
-            "SECRET_KEY": secrets.token_urlsafe(50),
-            "SLIPWAY_SEALING_KEYS": f"1:{base64.b64encode(secrets.token_bytes(32)).decode()}",
-        },
-        stack,
-    )
+    keys = {"SECRET_KEY": password_make(), "SLIPWAY_SEALING_KEYS": sealing_keys_make()}
+    _set_missing(urls | keys, stack)
     early_config.stash[_STARTED] = tuple(names)
     return (yield)
 

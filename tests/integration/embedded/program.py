@@ -1,0 +1,48 @@
+"""The stack's command line with small parts in place of the application: ``python -m`` this module."""
+
+import sys
+
+from platform_api.embedded.cli import main
+from platform_api.embedded.parts import API, Part, Plan, Preparation
+
+_MODULE = "tests.integration.embedded.program"
+_API = """
+import http.server, os, sys
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200 if self.path == "/health/ready" else 404)
+        self.end_headers()
+    def log_message(self, *_): pass
+http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+"""
+# Has a child in its own session, deaf to SIGTERM, and one in a session of its own, as Celery and Terraform
+# have.
+_WORKER = """
+import os, signal, time
+if os.fork() == 0:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+elif os.fork() == 0:
+    os.setsid()
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+    parent = os.getppid()
+    while os.getppid() == parent: time.sleep(0.05)
+    os._exit(0)
+while True: time.sleep(1)
+"""
+_PREPARE = """
+import os, sys
+print("prepared with", *sorted(os.environ))
+sys.exit(os.environ.get("SLIPWAY_TEST_FAIL"))
+"""
+
+PLAN = Plan(
+    module=_MODULE,
+    preparations=(Preparation(name="prepare", argv=(sys.executable, "-IS", "-c", _PREPARE)),),
+    parts=(
+        Part(name=API, argv=(sys.executable, "-I", "-c", _API, "{port}"), ready_path="/health/ready"),
+        Part(name="worker", argv=(sys.executable, "-IS", "-c", _WORKER)),
+    ),
+)
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:], plan=PLAN))
