@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from platform_api.core.errors import SlipwayError, UnavailableError
+from platform_api.core.errors import ConflictError, RefusedError, SlipwayError, UnavailableError
 from platform_api.terraform.events import Diagnostic
 
 
@@ -125,7 +125,7 @@ _KNOWN = (
         "Correct the value named; the rule is in the detail.",
     ),
     _known(
-        r"no value for required variable|no variables? (?:named|declaration)",
+        r"no value for required variable|required variable not set",
         FailureKind.PLATFORM,
         "variable_missing",
         _OPERATORS,
@@ -205,17 +205,22 @@ def failure_classify(diagnostics: Iterable[Diagnostic], *, return_code: int, las
 
 def failure_of(error: SlipwayError) -> Failure:
     """Say the same of a refusal of the adapter itself, so that callers record both in one way."""
-    is_retryable = isinstance(error, UnavailableError) and error.code not in _NEVER_BETTER
+    if isinstance(error, RefusedError):
+        kind = FailureKind.USER
+    elif isinstance(error, UnavailableError | ConflictError) and error.code not in _NEVER_BETTER:
+        kind = FailureKind.RETRYABLE
+    else:
+        kind = FailureKind.PLATFORM
     return Failure(
-        kind=FailureKind.RETRYABLE if is_retryable else FailureKind.PLATFORM,
+        kind=kind,
         code=error.code,
         summary=error.title,
         detail=error.detail if error.detail != error.title else "",
-        remedy=error.remedy or (_AGAIN if is_retryable else _OPERATORS),
+        remedy=error.remedy or (_AGAIN if kind is FailureKind.RETRYABLE else _OPERATORS),
     )
 
 
-# Families speak of HTTP; these two stay unavailable until somebody acts.
+# A family says how HTTP answers; these stay unavailable until somebody acts.
 _NEVER_BETTER = frozenset({"program_start_failed", "program_missing", "worker_disk_full"})
 
 

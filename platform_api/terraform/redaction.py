@@ -3,9 +3,9 @@
 import base64
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, unquote, urlsplit
 
 REPLACEMENT = "[redacted]"
 SHORTEST_SECRET = 4
@@ -74,6 +74,27 @@ class Redactor:
         for pattern in _PATTERNS:
             for match in pattern.finditer(text):
                 yield match.span("secret" if "secret" in pattern.groupindex else 0)
+
+
+def credential_secrets(credentials: Any) -> Iterator[str]:
+    """Give the passwords in admin credentials: those in addresses, as written and as meant, and those of that name.
+
+    Args:
+        credentials: JSON value of any shape.
+    """
+    if isinstance(credentials, Mapping):
+        for name, value in credentials.items():
+            if name == "password" and isinstance(value, str):
+                yield value
+            yield from credential_secrets(value)
+    elif isinstance(credentials, str) and "://" in credentials:
+        try:
+            password = urlsplit(credentials).password
+        except ValueError:  # a broken address; the provider refuses it without quoting it
+            return
+        if password:
+            yield password
+            yield unquote(password)
 
 
 def _merged(spans: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:

@@ -1,0 +1,315 @@
+"""Stops, deadlines, silence and deaths: how they are told, and what is known afterwards."""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from platform_api.process.identity import ProcessIdentity, descendants
+from platform_api.terraform.client import AppliedRun, PlanMode, PreparedRun, RunEnding
+from platform_api.terraform.errors import FailureKind
+from platform_api.terraform.events import Event, EventKind
+from platform_api.terraform.journal import StepStatus
+from platform_api.terraform.local import LocalTerraform
+from platform_api.terraform.spec import ProviderWay, RunSpec, Template
+from platform_api.terraform.state import StateVersion
+from platform_api.terraform.toolchain import Toolchain
+from platform_api.terraform.workdir import WorkdirBusyError
+from tests.integration.fleet import Fleet, wait_until
+from tests.integration.terraform.conftest import Heard, Order
+
+MakeTemplate = Callable[[str], Template]
+
+# Each object is its predecessor's successor, so they are made one after the other.
+CHAIN = """
+resource "terraform_data" "a" { input = "a" }
+resource "terraform_data" "b" { input = terraform_data.a.id }
+resource "terraform_data" "c" {
+  input = terraform_data.b.id
+  provisioner "local-exec" { command = "exec sleep 60" }
+}
+resource "terraform_data" "d" { input = terraform_data.c.id }
+output "b" { value = terraform_data.b.id }
+"""
+
+
+class DumbServer:
+    """Takes connections and never says a word, as a server behind a broken network does."""
+
+    def __init__(self) -> None:
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self._listening.settimeout(0)
+        self._visitors: list[socket.socket] = []
+
+    @property
+    def credentials(self) -> dict[str, object]:
+        port = self._listening.getsockname()[1]
+        return {"postgres": {"url": f"postgresql://admin:password@127.0.0.1:{port}/postgres"}}
+
+    def is_visited(self) -> bool:
+        with contextlib.suppress(OSError):
+            self._visitors.append(self._listening.accept()[0])
+        return bool(self._visitors)
+
+    def close(self) -> None:
+        for each in (self._listening, *self._visitors):
+            each.close()
+
+
+@pytest.fixture
+def dumb_server() -> Iterator[DumbServer]:
+    server = DumbServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def chain(module_template: MakeTemplate) -> RunSpec:
+    return RunSpec(run_id="run_1", template=module_template(CHAIN), variables={})
+
+
+@contextlib.contextmanager
+def planned_run(client: LocalTerraform, spec: RunSpec, heard: Heard) -> Iterator[tuple[PreparedRun, str]]:
+    with client.prepare(spec) as run:
+        planned = run.plan(mode=PlanMode.NORMAL, watch=heard.watch())
+        assert planned.ending is RunEnding.SUCCEEDED, planned.failure
+        heard.events.clear()
+        yield run, planned.digest
+
+
+def is_begun(heard: Heard, address: str) -> bool:
+    return any(event.kind is EventKind.APPLY_START and event.address == address for event in heard.events)
+
+
+def statuses(applied: AppliedRun) -> dict[str, StepStatus]:
+    return {entry.address: entry.status for entry in applied.journal}
+
+
+def terraform_of(folder: Path) -> ProcessIdentity:
+    """The Terraform that works in a run's folder, as a child of this process."""
+    for identity in descendants(os.getpid()):
+        with contextlib.suppress(OSError):
+            is_there = Path(f"/proc/{identity.pid}/cwd").readlink() == folder
+            if is_there and b"terraform" in Path(f"/proc/{identity.pid}/cmdline").read_bytes().split(b"\0")[0]:
+                return identity
+    pytest.fail(f"no Terraform works in {folder}")
+
+
+def test_a_stop_in_the_middle_of_an_apply_keeps_what_is_done(
+    client: LocalTerraform, chain: RunSpec, heard: Heard, folder: Path
+) -> None:
+    with planned_run(client, chain, heard) as (run, digest):
+        watch = heard.watch(should_stop=lambda: is_begun(heard, "terraform_data.c"))
+        applied = run.apply(digest=digest, watch=watch)
+
+    assert applied.ending is RunEnding.STOPPED
+    assert applied.failure is None
+    assert applied.state
+    assert {"terraform_data.a", "terraform_data.b"} <= set(applied.state.addresses)
+    assert "terraform_data.d" not in statuses(applied)
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize("ending", [RunEnding.STOPPED, RunEnding.TIMED_OUT, RunEnding.SILENT])
+def test_a_plan_that_hangs_is_ended_without_a_plan(
+    ending: RunEnding,
+    client: LocalTerraform,
+    database_spec: Callable[..., RunSpec],
+    heard: Heard,
+    dumb_server: DumbServer,
+) -> None:
+    with planned_run(client, database_spec(), heard) as (run, digest):
+        state = run.apply(digest=digest, watch=heard.watch()).state
+    assert state
+    watch = {
+        RunEnding.STOPPED: heard.watch(should_stop=dumb_server.is_visited),
+        RunEnding.TIMED_OUT: heard.watch(deadline_seconds=3.0),
+        RunEnding.SILENT: heard.watch(silence_seconds=2.0),
+    }[ending]
+
+    with client.prepare(database_spec(prior_state=state.content, credentials=dumb_server.credentials)) as run:
+        planned = run.plan(mode=PlanMode.NORMAL, watch=watch)
+        assert dumb_server.is_visited(), "the plan was in the middle of its refresh"
+        dumb_server.close()  # else the provider would wait for its answer
+
+    assert planned.ending is ending
+    assert (planned.failure, planned.summary, planned.plan) == (None, None, b"")
+
+
+@pytest.mark.parametrize(
+    ("limits", "ending"),
+    [
+        ((3.0, None), RunEnding.TIMED_OUT),
+        ((60.0, 2.0), RunEnding.SILENT),
+    ],
+)
+def test_an_apply_that_takes_too_long_or_falls_silent_is_ended_and_its_state_is_known(
+    limits: tuple[float, float | None], ending: RunEnding, client: LocalTerraform, chain: RunSpec, heard: Heard
+) -> None:
+    with planned_run(client, chain, heard) as (run, digest):
+        watch = heard.watch(deadline_seconds=limits[0], silence_seconds=limits[1])
+        applied = run.apply(digest=digest, watch=watch)
+    assert applied.ending is ending
+    assert applied.failure is None
+    assert applied.state
+    assert {"terraform_data.a", "terraform_data.b"} <= set(applied.state.addresses)
+
+
+def test_a_deadline_holds_for_a_plan_too(client: LocalTerraform, chain: RunSpec, heard: Heard) -> None:
+    with client.prepare(chain) as run:
+        planned = run.plan(mode=PlanMode.NORMAL, watch=heard.watch(deadline_seconds=0.001))
+    assert planned.ending is RunEnding.TIMED_OUT
+    assert planned.plan == b""
+
+
+def test_when_terraform_is_killed_every_finished_object_is_in_the_state_that_was_delivered(
+    client: LocalTerraform, chain: RunSpec, heard: Heard, folder: Path
+) -> None:
+    def kill() -> bool:
+        if is_begun(heard, "terraform_data.c"):
+            terraform_of(folder).send(signal.SIGKILL)
+        return False
+
+    with planned_run(client, chain, heard) as (run, digest):
+        applied = run.apply(digest=digest, watch=heard.watch(should_stop=kill))
+
+    assert applied.failure
+    assert (applied.failure.code, applied.failure.kind) == ("terraform_killed", FailureKind.RETRYABLE)
+    assert applied.state
+    assert set(applied.state.addresses) == {"terraform_data.a", "terraform_data.b"}
+    assert heard.states[-1] == applied.state
+    assert statuses(applied)["terraform_data.c"] is StepStatus.STARTED
+
+
+@pytest.mark.parametrize("way", list(ProviderWay))
+def test_after_a_stop_the_creation_in_flight_is_finished_and_in_state(
+    way: ProviderWay, client: LocalTerraform, database_spec: Callable[..., RunSpec], order: Order, fleet: Fleet
+) -> None:
+    heard = Heard()
+    with planned_run(client, database_spec(provider_way=way), heard) as (run, digest), contextlib.ExitStack() as held:
+
+        def on_event(event: Event) -> None:
+            if "Interrupt received" in event.line:
+                held.close()
+
+        held.enter_context(fleet.held("database", order.name))
+        watch = replace(heard.watch(should_stop=fleet.is_waiting_provider), on_event=on_event)
+        applied = run.apply(digest=digest, watch=watch)
+    assert applied.ending is RunEnding.STOPPED
+    assert applied.state
+    assert set(applied.state.addresses) == {"fleet_postgres_role.this", "fleet_postgres_database.this"}
+
+
+def provider_of(folder: Path) -> int:
+    """Process id of the provider that writes its log into a run's folder."""
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if any(descriptor.readlink() == folder / "provider.log" for descriptor in (process / "fd").iterdir()):
+                return int(process.name)
+    pytest.fail(f"no provider serves {folder}")
+
+
+def test_a_provider_that_is_killed_is_worth_a_retry_which_succeeds(
+    client: LocalTerraform, database_spec: Callable[..., RunSpec], order: Order, fleet: Fleet, folder: Path
+) -> None:
+    heard = Heard()
+    killed: list[int] = []
+
+    def kill() -> bool:
+        if fleet.is_waiting_provider() and not killed:
+            killed.append(provider_of(folder))
+            os.kill(killed[0], signal.SIGKILL)
+        return False
+
+    with planned_run(client, database_spec(), heard) as (run, digest), fleet.held("database", order.name):
+        applied = run.apply(digest=digest, watch=heard.watch(should_stop=kill))
+    assert applied.failure
+    assert (applied.failure.code, applied.failure.kind) == ("provider_crashed", FailureKind.RETRYABLE)
+    assert applied.state
+
+    with planned_run(client, database_spec(prior_state=applied.state.content), heard) as (run, digest):
+        again = run.apply(digest=digest, watch=heard.watch())
+    assert again.ending is RunEnding.SUCCEEDED
+    assert again.state
+    assert len(again.state.addresses) == 3
+
+
+class WriteRefusedError(Exception):
+    """What a worker's store raises when another worker has taken over."""
+
+
+def test_an_exception_from_a_callback_stops_terraform_and_leaves_the_state_for_the_next_attempt(
+    client: LocalTerraform, chain: RunSpec, heard: Heard, folder: Path
+) -> None:
+    def refuse(state: StateVersion) -> None:
+        raise WriteRefusedError
+
+    with pytest.raises(WriteRefusedError), planned_run(client, chain, heard) as (run, digest):
+        run.apply(digest=digest, watch=replace(heard.watch(), on_state=refuse))
+
+    left = {path.name for path in folder.iterdir()}
+    assert "terraform.tfstate" in left
+    assert left <= {"terraform.tfstate", "terraform.tfstate.backup", "errored.tfstate"}, "nothing else is left"
+    with client.prepare(chain) as run:
+        assert run.recovered
+        assert run.recovered.addresses
+        planned = run.plan(mode=PlanMode.DESTROY, watch=heard.watch())
+        assert run.apply(digest=planned.digest, watch=heard.watch()).ending is RunEnding.SUCCEEDED
+    assert not folder.exists()
+
+
+def test_a_folder_in_which_terraform_still_works_is_left_alone(
+    client: LocalTerraform, chain: RunSpec, heard: Heard, folder: Path
+) -> None:
+    refused: list[WorkdirBusyError] = []
+
+    def intrude() -> bool:
+        if is_begun(heard, "terraform_data.c") and not refused:
+            with pytest.raises(WorkdirBusyError) as caught, client.prepare(chain):
+                pass
+            refused.append(caught.value)
+        return bool(refused)
+
+    with planned_run(client, chain, heard) as (run, digest):
+        applied = run.apply(digest=digest, watch=heard.watch(should_stop=intrude))
+        assert folder.exists()
+    assert refused[0].remedy
+    assert applied.state
+    wait_until(lambda: not folder.exists(), what="the folder is gone", seconds=1)
+
+
+def test_when_the_worker_is_killed_the_next_attempt_finds_what_terraform_had_done(
+    client: LocalTerraform, chain: RunSpec, toolchain: Toolchain, folder: Path
+) -> None:
+    request = {
+        "base": str(folder.parent),
+        "program": str(toolchain.program.path),
+        "configuration": str(toolchain.configuration),
+        "template": str(chain.template.folder),
+        "digest": chain.template.digest,
+        "address": "terraform_data.c",
+    }
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "tests.integration.terraform.worker", json.dumps(request)], stdout=subprocess.PIPE
+    )
+    with worker, worker.stdout or contextlib.nullcontext() as told:
+        assert told
+        assert told.readline() == b"begun\n"
+        terraform = next(
+            identity for identity in descendants(worker.pid) if Path(f"/proc/{identity.pid}/cwd").readlink() == folder
+        )
+        worker.kill()
+    wait_until(lambda: not terraform.is_alive(), what="Terraform stops with its worker")
+
+    with client.prepare(chain) as run:
+        assert run.recovered
+        assert {"terraform_data.a", "terraform_data.b"} <= set(run.recovered.addresses)
+        assert "terraform_data.d" not in run.recovered.addresses
