@@ -112,8 +112,11 @@ class Workdir:
         """Remove the folder with all that is in it, also where a module took rights away from a part of it."""
         if not self.folder.is_dir():
             return
-        for parent, _folders, _files in os.walk(self.folder):
-            Path(parent).chmod(0o700)
+        self.folder.chmod(0o700)
+        for parent, folders, _files in os.walk(self.folder):
+            for folder in (Path(parent) / name for name in folders):
+                if not folder.is_symlink():
+                    folder.chmod(0o700)  # before the walk enters it
         shutil.rmtree(self.folder)
 
     def leave(self, stored: StateVersion | None) -> None:
