@@ -215,8 +215,8 @@ def _database(session: Session, name: Name, *, oid: int | None = None) -> Row | 
         "SELECT d.*, r.rolname AS owner, shobj_description(d.oid, 'pg_database') AS comment,"
         " shobj_description(r.oid, 'pg_authid') AS owner_comment,"
         " (SELECT array_agg(DISTINCT privilege_type ORDER BY privilege_type)"
-        "   FROM aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) WHERE grantee = 0) AS "
-        "public_privileges"
+        "  FROM aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) WHERE grantee = 0)"
+        " AS public_privileges"
         " FROM pg_database d JOIN pg_roles r ON r.oid = d.datdba"
         " WHERE d.datname = {name} AND d.oid = coalesce({oid}, d.oid)",
         name=str(name),

@@ -107,8 +107,7 @@ class PostgresRole(FleetResource):
                     computed=True,
                     default=0,
                     description="Seconds after which a statement is canceled unless the session sets its own "
-                    "time, "
-                    f"0 to {LONGEST_TIMEOUT_SECONDS}; 0 for never.",
+                    f"time, 0 to {LONGEST_TIMEOUT_SECONDS}; 0 for never.",
                 ),
                 Attribute(
                     "login", Bool(), optional=True, computed=True, default=True, description="May it log in?"

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from platform_api.terraform.zygote import Zygote
+from platform_api.terraform.zygote import ProviderNotStartedError, Zygote
 from tests.integration.fleet import APPLY, Fleet, Workspace, is_alive, wait_until
 
 MakeWorkspace = Callable[..., Workspace]
@@ -158,11 +158,31 @@ def test_a_stopped_zygote_is_gone_and_its_provider_is_not(
     pid = own.pid
     assert pid is not None
 
-    own.stop()
-    own.stop()
+    process, control = own._process, own._control
+    assert process
+    assert control
+    copy = os.dup(control.fileno())  # as a child that the worker forked would hold one
+    try:
+        own.stop()
+        own.stop()
+    finally:
+        os.close(copy)
 
+    assert process.returncode == 0, "it left by itself and was not killed"
     assert not is_alive(pid)
     workspace.apply()
+
+
+def test_a_provider_that_cannot_listen_is_an_error_with_its_place_in_the_log(
+    workspace_make: MakeWorkspace, zygote: Zygote, fleet: Fleet
+) -> None:
+    workspace = workspace_make()
+    (workspace.folder / "provider.sock").mkdir()
+
+    with pytest.raises(ProviderNotStartedError, match=r"see provider\.log"):
+        zygote.provider_start(workspace.folder, fleet.credentials)
+
+    assert "add_insecure_port" in (workspace.folder / "provider.log").read_text()
 
 
 def test_a_run_folder_that_is_missing_is_an_error_and_the_zygote_lives_on(
