@@ -20,7 +20,8 @@ from fleet_provider.resources.base import (
 from fleet_provider.resources.mark import mark_make, mark_read
 from fleet_provider.resources.postgres_role import MOST_CONNECTIONS
 
-_DUPLICATE = frozenset({"42P04"})  # another run made it a moment ago: looking again tells whose it is
+# Another run made it a moment ago (42P04), or is about to (23505): looking again tells whose it is.
+_DUPLICATE = frozenset({"42P04", "23505"})
 _CANNOT_END_SESSION = frozenset({"42501"})  # an autovacuum worker, which leaves by itself
 
 

@@ -30,7 +30,7 @@ def test_after_one_interrupt_the_creation_in_flight_is_finished_and_in_state(
 ) -> None:
     with fleet.held("database", either.name):
         process = either.start(*APPLY)
-        wait_until(fleet.is_waiting_provider, what="the database is being made")
+        wait_until(fleet.waiting_providers, what="the database is being made")
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to Terraform and what it started
         wait_until(
             lambda: "Interrupt received" in (either.folder / "output").read_text(), what="Terraform stops"
@@ -45,7 +45,7 @@ def test_after_one_interrupt_the_creation_in_flight_is_finished_and_in_state(
 def test_after_terraform_was_killed_the_next_apply_adopts(either: Workspace, fleet: Fleet) -> None:
     with fleet.held("database", either.name):
         process = either.start(*APPLY)
-        wait_until(fleet.is_waiting_provider, what="the database is being made")
+        wait_until(fleet.waiting_providers, what="the database is being made")
         process.kill()
         process.wait()
     wait_until(lambda: not either.launched_providers(), what="a launched provider leaves without Terraform")
@@ -60,7 +60,7 @@ def test_a_launched_provider_leaves_with_its_command(workspace_make: MakeWorkspa
     workspace = workspace_make()
     with fleet.held("role", workspace.name):
         process = workspace.start(*APPLY)
-        wait_until(fleet.is_waiting_provider, what="the apply is under way")
+        wait_until(fleet.waiting_providers, what="the apply is under way")
         assert workspace.launched_providers(), "the search itself must work"
     assert process.wait(60) == 0
     wait_until(lambda: not workspace.launched_providers(), what="the provider is gone")
@@ -73,7 +73,7 @@ def test_a_killed_provider_is_an_error_that_the_next_apply_repairs(
     assert workspace.handle is not None
     with fleet.held("role", workspace.name):
         process = workspace.start(*APPLY)
-        wait_until(fleet.is_waiting_provider, what="the role is being made")
+        wait_until(fleet.waiting_providers, what="the role is being made")
         os.kill(workspace.handle.pid, signal.SIGKILL)
         assert process.wait(60) == 1
     assert workspace.handle.end()
@@ -95,7 +95,7 @@ def test_a_killed_zygote_harms_no_provider_and_is_replaced(
         assert killed is not None
         with fleet.held("database", first.name):
             process = first.start(*APPLY)
-            wait_until(fleet.is_waiting_provider, what="the database is being made")
+            wait_until(fleet.waiting_providers, what="the database is being made")
             os.kill(killed, signal.SIGKILL)
             second.handle = own.provider_start(second.folder, fleet.credentials)
             second.apply()
@@ -128,7 +128,7 @@ def test_when_the_worker_is_killed_terraform_finishes_and_all_processes_leave(
             stdin.write(json.dumps(request).encode())
             stdin.close()
             pids = json.loads(stdout.readline())
-        wait_until(fleet.is_waiting_provider, what="the database is being made")
+        wait_until(fleet.waiting_providers, what="the database is being made")
         worker.kill()
         worker.wait()
         wait_until(lambda: not is_alive(pids["zygote"]), what="the zygote leaves with its worker")
