@@ -209,8 +209,10 @@ class Workspace:
         return found
 
     def in_state(self) -> set[str]:
+        """Return the types in the state; Terraform writes it in place, so a look in between finds nothing."""
         path = self.folder / "terraform.tfstate"
-        resources = json.loads(path.read_text())["resources"] if path.exists() else []
+        text = path.read_text() if path.exists() else ""
+        resources = json.loads(text)["resources"] if text.endswith("}\n") else []
         return {item["type"].removeprefix("fleet_postgres_") for item in resources if item["instances"]}
 
     def forget_state(self) -> None:

@@ -91,6 +91,7 @@ def test_a_database_that_was_half_made_when_all_was_killed_is_adopted(
     with fleet.held("database", workspace.name):
         process = workspace.start(*APPLY)
         wait_until(fleet.waiting_providers, what="the database is made, its mark is not")
+        wait_until(lambda: workspace.in_state() == {"role"}, what="the state with the role is written")
         os.kill(workspace.handle.pid, signal.SIGKILL)
         process.kill()
         process.wait()

@@ -46,6 +46,7 @@ def test_after_terraform_was_killed_the_next_apply_adopts(either: Workspace, fle
     with fleet.held("database", either.name):
         process = either.start(*APPLY)
         wait_until(fleet.waiting_providers, what="the database is being made")
+        wait_until(lambda: either.in_state() == {"role"}, what="the state with the role is written")
         process.kill()
         process.wait()
     wait_until(lambda: not either.launched_providers(), what="a launched provider leaves without Terraform")
