@@ -1,4 +1,7 @@
-"""What the provider foresaw to go wrong, in the shape in which Terraform shows it."""
+"""What goes wrong: foreseen, as Terraform shows it; unforeseen, as a place in the provider's log."""
+
+import sys
+import traceback
 
 
 class Fault(Exception):  # noqa: N818 - "fault" is the provider's word; it becomes a diagnostic, never a traceback
@@ -23,3 +26,10 @@ class Fault(Exception):  # noqa: N818 - "fault" is the provider's word; it becom
     def text(self) -> str:
         """Detail and remedy as the one text that a diagnostic has room for."""
         return f"{self.detail}\n\n{self.remedy}"
+
+
+def log_place(where: str, error: BaseException) -> None:
+    """Write to the provider's log where an exception came from, without its text: that may quote a secret."""
+    frames = traceback.extract_tb(error.__traceback__)
+    sys.stderr.write(f"{where}: {type(error).__name__}\n{''.join(traceback.format_list(frames))}")
+    sys.stderr.flush()

@@ -1,8 +1,6 @@
 """The provider as Terraform speaks to it: which resources there are, and every trouble as a diagnostic."""
 
 import functools
-import sys
-import traceback
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -17,7 +15,7 @@ from tf.utils import Diagnostics, read_dynamic_value, to_dynamic_value
 from fleet_provider.address import PREFIX, SOURCE
 from fleet_provider.clients.postgres import Postgres
 from fleet_provider.credentials import Credentials
-from fleet_provider.faults import Fault
+from fleet_provider.faults import Fault, log_place
 from fleet_provider.resources.postgres_database import PostgresDatabase
 from fleet_provider.resources.postgres_grant import PostgresGrant
 from fleet_provider.resources.postgres_role import PostgresRole
@@ -80,8 +78,9 @@ class FleetProvider(Provider):  # type: ignore[misc]  # tf ships no types
         Raises:
             Fault: They are missing or of no use.
         """
-        credentials = self._credentials()
-        self._postgres = Postgres(credentials.postgres) if credentials.postgres else None
+        if self._postgres is None:  # else an earlier command of the same run left its session for this one
+            credentials = self._credentials()
+            self._postgres = Postgres(credentials.postgres) if credentials.postgres else None
 
     def get_data_sources(self) -> list[type[DataSource]]:
         """None: a module must not look around on a shared server."""
@@ -149,15 +148,12 @@ def _guarded(call: str, answer: Answer) -> Answer:
 
 
 def _unforeseen(call: str, error: Exception) -> tuple[str, str]:
-    """Log where the fault is, without the exception's text: that may quote a secret."""
-    frames = traceback.extract_tb(error.__traceback__)
-    sys.stderr.write(f"{call}: {type(error).__name__}\n{''.join(traceback.format_list(frames))}")
-    sys.stderr.flush()
+    """Log the place and return the diagnostic's summary and detail."""
+    log_place(call, error)
     return (
         "Fault inside the fleet provider",
         f"{call} ended with {type(error).__name__}. The place is in the provider's log.\n\n"
-        "This is not your module's fault. Report it with the log to the platform team; running again may "
-        "help.",
+        "It is not your module's. Report it with the log to the platform team; running again may help.",
     )
 
 

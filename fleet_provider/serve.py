@@ -31,6 +31,7 @@ from typing import Any, NoReturn
 
 from fleet_provider.address import CREDENTIALS_FILE_VARIABLE
 from fleet_provider.credentials import Credentials
+from fleet_provider.faults import log_place
 
 LONGEST_SOCKET_PATH = 100
 """Bytes that the path of a Unix socket may have: Linux ends at 107, macOS at 103."""
@@ -67,8 +68,9 @@ def launched() -> NoReturn:
 def zygote(control: int, parent: int) -> NoReturn:
     """Fork a provider for each message until the worker is gone; ends the process.
 
-    A message is one line of JSON (``socket``, ``credentials``) with three descriptors: the lifeline's read
-    end, the ready pipe's write end, and the log. The answer is the provider's process id as a line.
+    A message is one line of JSON (``socket``, ``private``, ``credentials``) with three descriptors: the
+    lifeline's read end, the ready pipe's write end, and the log. The answer is the provider's process id as a
+    line.
 
     Args:
         control: Descriptor of a connected stream socket.
@@ -76,9 +78,7 @@ def zygote(control: int, parent: int) -> NoReturn:
             worker still holds the socket's other end.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(
-        signal.SIGCHLD, signal.SIG_IGN
-    )  # no zombies; the ready pipe tells the worker of a provider's end
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # no zombies; the worker learns of an end by the ready pipe
     _warm_up()
     worker = socket.socket(fileno=control)
     worker.sendall(b"up\n")
@@ -91,34 +91,37 @@ def zygote(control: int, parent: int) -> NoReturn:
         pid = os.fork()
         if pid == 0:
             worker.close()
-            _forked(json.loads(message), *descriptors)
+            _forked(message, *descriptors)
         for descriptor in descriptors:
             os.close(descriptor)
         worker.sendall(b"%d\n" % pid)
     os._exit(0)
 
 
-def _forked(message: dict[str, Any], lifeline: int, ready: int, log: int) -> NoReturn:
+def _forked(message: bytes, lifeline: int, ready: int, log: int) -> NoReturn:
     """Serve one run from a process of its own; never returns to the zygote's loop."""
-    code = 70
+    code = 70  # EX_SOFTWARE
     try:
         os.setsid()  # a Ctrl-C at Terraform's process group does not reach it
         os.umask(0o077)
         os.dup2(log, 1)
         os.dup2(log, 2)
         os.close(log)
-        path = Path(message["socket"])
+        request = json.loads(message)
+        path = Path(request["socket"])
         # gRPC's objects are made only after the fork: their threads would not survive it.
-        server = _server(lambda: Credentials.read(message["credentials"]), lambda: None)
+        server = _server(lambda: Credentials.read(request["credentials"]), lambda: None)
         server.add_insecure_port(f"unix:{path}")  # reached through the run's 0700 folder only
         server.start()
         os.write(ready, b"1")  # stays open: its end tells the worker that this process is gone
         os.read(lifeline, 1)
         server.stop(_GRACE_SECONDS).wait()
         path.unlink(missing_ok=True)
-        if message["private"]:
+        if request["private"]:
             shutil.rmtree(path.parent, ignore_errors=True)
         code = 0
+    except BaseException as error:  # noqa: BLE001 - nothing may run on into the zygote's code
+        log_place("start", error)
     finally:
         os._exit(code)
 

@@ -35,9 +35,8 @@ _PASSING = frozenset(
 _MEANINGS = {
     "42501": (
         "the admin may not do that",
-        "The admin needs LOGIN CREATEDB CREATEROLE, on PostgreSQL 16 and later also the ADMIN OPTION on this "
-        "role, "
-        "which whoever made the role has. Let a superuser grant it, or name the admin that made the role.",
+        "The admin needs LOGIN CREATEDB CREATEROLE; on PostgreSQL 16 and later also the ADMIN OPTION on this "
+        "role, which whoever made the role has. Let a superuser grant it, or name the admin that made it.",
     ),
     "2BP01": (
         "other objects still depend on it",
@@ -154,9 +153,9 @@ class Postgres:
         """
         import psycopg
 
-        deadline = time.monotonic() + self._patience_seconds
         pause = _FIRST_PAUSE_SECONDS
         with self._lock:
+            deadline = time.monotonic() + self._patience_seconds
             while True:
                 try:
                     return work(self._session())
@@ -207,8 +206,7 @@ class Postgres:
             return Fault(
                 f"{purpose}: the fleet's PostgreSQL refuses its admin",
                 detail=f"{place}: {_said(error)}",
-                remedy="Correct the password, user or database in the admin credentials; see the server's "
-                "log.",
+                remedy="Correct the password, user or database in the admin credentials; the log says which.",
             )
         if error.sqlstate is None:
             return Fault(

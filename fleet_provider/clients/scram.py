@@ -19,7 +19,8 @@ import struct
 from fleet_provider.credentials import PostgresCredentials
 
 VERIFIER = re.compile(
-    r"SCRAM-SHA-256\$(?P<iterations>[1-9][0-9]{3,6}):(?P<salt>(?:[A-Za-z0-9+/]{4}){5,}[A-Za-z0-9+/]{2}(?:==|[A-Za-z0-9+/][A-Za-z0-9+/=]))"
+    r"SCRAM-SHA-256\$(?P<iterations>[1-9][0-9]{3,6})"
+    r":(?P<salt>(?:[A-Za-z0-9+/]{4}){5,}[A-Za-z0-9+/]{2}(?:==|[A-Za-z0-9+/][A-Za-z0-9+/=]))"
     r"\$[A-Za-z0-9+/]{43}=:[A-Za-z0-9+/]{43}="
 )
 """A whole SCRAM-SHA-256 secret as PostgreSQL stores it: iterations, salt (16 bytes up), StoredKey, ServerKey.

@@ -15,7 +15,6 @@ from fleet_provider.faults import Fault
 NAME = re.compile(r"(?!pg_)[a-z][a-z0-9_]{0,62}")
 RESERVED_NAMES = frozenset({"postgres", "public", "none", "template0", "template1"})
 MANAGED_BY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/-]{0,199}")
-_ID = Attribute("id", String(), description="What `terraform import` takes for this object.", computed=True)
 
 
 class Fleet(Protocol):
@@ -33,7 +32,9 @@ class FleetResource(Resource):  # type: ignore[misc]  # tf ships no types
     the state that Terraform had.
     """
 
-    ID = _ID
+    ID = Attribute(
+        "id", String(), description="What `terraform import` takes for this object.", computed=True
+    )
 
     def __init__(self, fleet: Fleet) -> None:
         self.fleet = fleet
@@ -59,8 +60,7 @@ def name_faults(attribute: str, value: object) -> list[Fault]:
             f"{attribute} is not a usable name",
             detail=f"Found {value!r}.",
             remedy="Allowed: a lower-case letter, then up to 62 lower-case letters, digits or underscores; "
-            "not beginning "
-            f"with pg_, and none of {', '.join(sorted(RESERVED_NAMES))}.",
+            f"not beginning with pg_, and none of {', '.join(sorted(RESERVED_NAMES))}.",
             attribute=attribute,
         )
     ]

@@ -20,7 +20,8 @@ from fleet_provider.resources.base import (
 from fleet_provider.resources.mark import mark_make, mark_read
 from fleet_provider.resources.postgres_role import MOST_CONNECTIONS
 
-_DUPLICATE = frozenset({"42P04"})  # another run made it a moment ago: looking again tells whose it is
+# Another run made it a moment ago (42P04), or is about to (23505): looking again tells whose it is.
+_DUPLICATE = frozenset({"42P04", "23505"})
 _CANNOT_END_SESSION = frozenset({"42501"})  # an autovacuum worker, which leaves by itself
 
 
@@ -215,8 +216,8 @@ def _database(session: Session, name: Name, *, oid: int | None = None) -> Row | 
         "SELECT d.*, r.rolname AS owner, shobj_description(d.oid, 'pg_database') AS comment,"
         " shobj_description(r.oid, 'pg_authid') AS owner_comment,"
         " (SELECT array_agg(DISTINCT privilege_type ORDER BY privilege_type)"
-        "   FROM aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) WHERE grantee = 0) AS "
-        "public_privileges"
+        "  FROM aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) WHERE grantee = 0)"
+        " AS public_privileges"
         " FROM pg_database d JOIN pg_roles r ON r.oid = d.datdba"
         " WHERE d.datname = {name} AND d.oid = coalesce({oid}, d.oid)",
         name=str(name),

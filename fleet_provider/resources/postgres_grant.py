@@ -167,11 +167,11 @@ def _held(session: Session, database: Name, role: Name) -> list[str]:
 
 def _refuse_strangers(session: Session, database: Name, role: Name) -> None:
     row = session.row(
-        "SELECT (SELECT coalesce(shobj_description(oid, 'pg_database'), '') FROM pg_database WHERE datname = "
-        "{database})"
-        " AS of_database,"
-        " (SELECT coalesce(shobj_description(oid, 'pg_authid'), '') FROM pg_roles WHERE rolname = {role}) AS "
-        "of_role",
+        "SELECT"
+        " (SELECT coalesce(shobj_description(oid, 'pg_database'), '')"
+        "  FROM pg_database WHERE datname = {database}) AS of_database,"
+        " (SELECT coalesce(shobj_description(oid, 'pg_authid'), '')"
+        "  FROM pg_roles WHERE rolname = {role}) AS of_role",
         database=str(database),
         role=str(role),
     )

@@ -27,9 +27,9 @@ MOST_CONNECTIONS = 262_143
 LONGEST_TIMEOUT_SECONDS = 2_147_483
 """statement_timeout is a 32 bit number of milliseconds."""
 
-DUPLICATE = frozenset({"42710"})
-"""Somebody without our lock made the same role a moment ago: looking again tells whose it is."""
-
+# Somebody without our lock made it a moment ago (42710), or is about to (23505): looking again tells whose it
+# is.
+_DUPLICATE = frozenset({"42710", "23505"})
 _EXTRA_ATTRIBUTES = {
     "SUPERUSER": "rolsuper",
     "CREATEDB": "rolcreatedb",
@@ -107,8 +107,7 @@ class PostgresRole(FleetResource):
                     computed=True,
                     default=0,
                     description="Seconds after which a statement is canceled unless the session sets its own "
-                    "time, "
-                    f"0 to {LONGEST_TIMEOUT_SECONDS}; 0 for never.",
+                    f"time, 0 to {LONGEST_TIMEOUT_SECONDS}; 0 for never.",
                 ),
                 Attribute(
                     "login", Bool(), optional=True, computed=True, default=True, description="May it log in?"
@@ -186,7 +185,7 @@ class PostgresRole(FleetResource):
                 _settle(session, name, planned, extra=row["extra_attributes"] if row else [])
                 return _present(_role(session, name), name)
 
-        row = self.fleet.postgres.run(f'Creating role "{name}"', work, passing=DUPLICATE)
+        row = self.fleet.postgres.run(f'Creating role "{name}"', work, passing=_DUPLICATE)
         return _state(row, password_verifier=planned["password_verifier"])
 
     def read(self, ctx: ReadContext, current: State) -> State | None:

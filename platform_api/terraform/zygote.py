@@ -91,8 +91,7 @@ class ProviderHandle:
             return True
         os.close(self.lifeline)
         self.lifeline = -1
-        # The provider holds the other end for as long as it lives and writes nothing more: readable means
-        # gone.
+        # The provider holds the other end while it lives and writes nothing more: readable means gone.
         is_gone = _is_readable(self._alive, timeout_seconds=timeout_seconds)
         os.close(self._alive)
         if is_gone and self._private_folder is not None:
@@ -239,9 +238,14 @@ class Zygote:
 
     def _discard(self) -> None:
         """Forget the zygote, ending it if it is this process's own; it leaves when the socket is closed."""
+        is_own = self._owner == os.getpid()
         if self._control is not None:
+            if is_own:
+                with contextlib.suppress(OSError):
+                    # Closing alone would not end it while a forked child of this worker holds a copy.
+                    self._control.shutdown(socket.SHUT_RDWR)
             self._control.close()
-        if self._process is not None and self._owner == os.getpid():
+        if self._process is not None and is_own:
             try:
                 self._process.wait(_END_SECONDS)
             except subprocess.TimeoutExpired:

@@ -105,13 +105,13 @@ class Fleet:
     def login(self, *, user: str, password: str, database: str) -> psycopg.Connection[Any]:
         return psycopg.connect(self.url, user=user, password=password, dbname=database, connect_timeout=5)
 
-    def is_waiting_provider(self) -> bool:
-        return bool(
-            self.value(
-                "SELECT count(*) FROM pg_stat_activity"
-                " WHERE application_name = 'slipway-fleet' AND wait_event_type = 'Lock'"
-            )
+    def waiting_providers(self) -> int:
+        """How many providers wait for a lock, such as the one that ``held`` holds."""
+        count = self.value(
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE application_name = 'slipway-fleet' AND wait_event_type = 'Lock'"
         )
+        return int(count)
 
     @contextlib.contextmanager
     def held(self, kind: str, name: str) -> Iterator[None]:
@@ -209,8 +209,10 @@ class Workspace:
         return found
 
     def in_state(self) -> set[str]:
+        """Return the types in the state; Terraform writes it in place, so a look in between finds nothing."""
         path = self.folder / "terraform.tfstate"
-        resources = json.loads(path.read_text())["resources"] if path.exists() else []
+        text = path.read_text() if path.exists() else ""
+        resources = json.loads(text)["resources"] if text.endswith("}\n") else []
         return {item["type"].removeprefix("fleet_postgres_") for item in resources if item["instances"]}
 
     def forget_state(self) -> None:

@@ -90,7 +90,8 @@ def test_a_database_that_was_half_made_when_all_was_killed_is_adopted(
     workspace.handle = zygote.provider_start(workspace.folder, fleet.credentials)
     with fleet.held("database", workspace.name):
         process = workspace.start(*APPLY)
-        wait_until(fleet.is_waiting_provider, what="the database is made, its mark is not")
+        wait_until(fleet.waiting_providers, what="the database is made, its mark is not")
+        wait_until(lambda: workspace.in_state() == {"role"}, what="the state with the role is written")
         os.kill(workspace.handle.pid, signal.SIGKILL)
         process.kill()
         process.wait()
@@ -99,7 +100,7 @@ def test_a_database_that_was_half_made_when_all_was_killed_is_adopted(
         # Half made means closed: nobody came in before PUBLIC lost its privileges.
         assert not fleet.value("SELECT datallowconn FROM pg_database WHERE datname = %s", workspace.name)
         assert "database" not in workspace.in_state()
-    wait_until(lambda: not fleet.is_waiting_provider(), what="the killed provider's session is gone")
+    wait_until(lambda: not fleet.waiting_providers(), what="the killed provider's session is gone")
 
     workspace.handle.end()
     workspace.handle = zygote.provider_start(workspace.folder, fleet.credentials)

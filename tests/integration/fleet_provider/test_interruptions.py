@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from platform_api.terraform.zygote import Zygote
+from platform_api.terraform.zygote import ProviderNotStartedError, Zygote
 from tests.integration.fleet import APPLY, Fleet, Workspace, is_alive, wait_until
 
 MakeWorkspace = Callable[..., Workspace]
@@ -30,7 +30,7 @@ def test_after_one_interrupt_the_creation_in_flight_is_finished_and_in_state(
 ) -> None:
     with fleet.held("database", either.name):
         process = either.start(*APPLY)
-        wait_until(fleet.is_waiting_provider, what="the database is being made")
+        wait_until(fleet.waiting_providers, what="the database is being made")
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to Terraform and what it started
         wait_until(
             lambda: "Interrupt received" in (either.folder / "output").read_text(), what="Terraform stops"
@@ -45,7 +45,8 @@ def test_after_one_interrupt_the_creation_in_flight_is_finished_and_in_state(
 def test_after_terraform_was_killed_the_next_apply_adopts(either: Workspace, fleet: Fleet) -> None:
     with fleet.held("database", either.name):
         process = either.start(*APPLY)
-        wait_until(fleet.is_waiting_provider, what="the database is being made")
+        wait_until(fleet.waiting_providers, what="the database is being made")
+        wait_until(lambda: either.in_state() == {"role"}, what="the state with the role is written")
         process.kill()
         process.wait()
     wait_until(lambda: not either.launched_providers(), what="a launched provider leaves without Terraform")
@@ -60,7 +61,7 @@ def test_a_launched_provider_leaves_with_its_command(workspace_make: MakeWorkspa
     workspace = workspace_make()
     with fleet.held("role", workspace.name):
         process = workspace.start(*APPLY)
-        wait_until(fleet.is_waiting_provider, what="the apply is under way")
+        wait_until(fleet.waiting_providers, what="the apply is under way")
         assert workspace.launched_providers(), "the search itself must work"
     assert process.wait(60) == 0
     wait_until(lambda: not workspace.launched_providers(), what="the provider is gone")
@@ -73,7 +74,7 @@ def test_a_killed_provider_is_an_error_that_the_next_apply_repairs(
     assert workspace.handle is not None
     with fleet.held("role", workspace.name):
         process = workspace.start(*APPLY)
-        wait_until(fleet.is_waiting_provider, what="the role is being made")
+        wait_until(fleet.waiting_providers, what="the role is being made")
         os.kill(workspace.handle.pid, signal.SIGKILL)
         assert process.wait(60) == 1
     assert workspace.handle.end()
@@ -95,7 +96,7 @@ def test_a_killed_zygote_harms_no_provider_and_is_replaced(
         assert killed is not None
         with fleet.held("database", first.name):
             process = first.start(*APPLY)
-            wait_until(fleet.is_waiting_provider, what="the database is being made")
+            wait_until(fleet.waiting_providers, what="the database is being made")
             os.kill(killed, signal.SIGKILL)
             second.handle = own.provider_start(second.folder, fleet.credentials)
             second.apply()
@@ -128,7 +129,7 @@ def test_when_the_worker_is_killed_terraform_finishes_and_all_processes_leave(
             stdin.write(json.dumps(request).encode())
             stdin.close()
             pids = json.loads(stdout.readline())
-        wait_until(fleet.is_waiting_provider, what="the database is being made")
+        wait_until(fleet.waiting_providers, what="the database is being made")
         worker.kill()
         worker.wait()
         wait_until(lambda: not is_alive(pids["zygote"]), what="the zygote leaves with its worker")
@@ -158,11 +159,31 @@ def test_a_stopped_zygote_is_gone_and_its_provider_is_not(
     pid = own.pid
     assert pid is not None
 
-    own.stop()
-    own.stop()
+    process, control = own._process, own._control
+    assert process
+    assert control
+    copy = os.dup(control.fileno())  # as a child that the worker forked would hold one
+    try:
+        own.stop()
+        own.stop()
+    finally:
+        os.close(copy)
 
+    assert process.returncode == 0, "it left by itself and was not killed"
     assert not is_alive(pid)
     workspace.apply()
+
+
+def test_a_provider_that_cannot_listen_is_an_error_with_its_place_in_the_log(
+    workspace_make: MakeWorkspace, zygote: Zygote, fleet: Fleet
+) -> None:
+    workspace = workspace_make()
+    (workspace.folder / "provider.sock").mkdir()
+
+    with pytest.raises(ProviderNotStartedError, match=r"see provider\.log"):
+        zygote.provider_start(workspace.folder, fleet.credentials)
+
+    assert "add_insecure_port" in (workspace.folder / "provider.log").read_text()
 
 
 def test_a_run_folder_that_is_missing_is_an_error_and_the_zygote_lives_on(

@@ -7,7 +7,7 @@ import pytest
 
 from platform_api.core.credentials import password_make, scram_sha_256_verifier
 from platform_api.terraform.zygote import Zygote
-from tests.integration.fleet import Fleet, Workspace
+from tests.integration.fleet import APPLY, Fleet, Workspace, wait_until
 
 MakeWorkspace = Callable[..., Workspace]
 
@@ -136,9 +136,25 @@ def test_two_databases_are_made_at_the_same_time(
     both = [workspace_make(), workspace_make()]
     for workspace in both:
         workspace.handle = zygote.provider_start(workspace.folder, fleet.credentials)
-        workspace.start("apply", "-no-color", "-auto-approve", "-var-file=inputs.tfvars.json")
+        workspace.start(*APPLY)
 
     assert [workspace.processes[0].wait(60) for workspace in both] == [0, 0]
+
+
+def test_two_runs_of_one_resource_at_once_end_with_one_database(
+    workspace_make: MakeWorkspace, zygote: Zygote, fleet: Fleet
+) -> None:
+    first = workspace_make()
+    second = workspace_make(**first.values)
+    for workspace in (first, second):
+        workspace.handle = zygote.provider_start(workspace.folder, fleet.credentials)
+    with fleet.held("role", first.name):
+        for workspace in (first, second):
+            workspace.start(*APPLY)
+        wait_until(lambda: fleet.waiting_providers() == 2, what="both are about to make the role")
+
+    assert [workspace.processes[0].wait(60) for workspace in (first, second)] == [0, 0]
+    assert first.plan() == second.plan() == {}
 
 
 def test_a_neighbor_cannot_enter(workspace_make: MakeWorkspace, zygote: Zygote, fleet: Fleet) -> None:

@@ -40,7 +40,7 @@ def test_terraform_never_holds_the_admins_password(
     assert zygote.pid is not None
     with fleet.held("role", workspace.name):
         process = workspace.start(*APPLY)
-        wait_until(fleet.is_waiting_provider, what="the apply is under way")
+        wait_until(fleet.waiting_providers, what="the apply is under way")
         for pid in (process.pid, workspace.handle.pid, zygote.pid):
             for kind in ("environ", "cmdline"):
                 content = Path(f"/proc/{pid}/{kind}").read_bytes()
