@@ -87,7 +87,7 @@ class Keeper:
         Returns:
             Whether anything changed.
         """
-        before = (self.status, self.child)
+        before = (self.status, self.child, self._restarts)
         if self.child is not None and self.child.wait_exit(0):
             self._fall(f"ended by {_words(self.child.reap())}")
         elif self.status is PartStatus.WAITING and time.monotonic() >= self._retry_at:
@@ -99,7 +99,7 @@ class Keeper:
             self.status = PartStatus.READY
             if self._restarts:
                 self._say(f"{self.name} is back")
-        return before != (self.status, self.child)
+        return before != (self.status, self.child, self._restarts)
 
     def end(self, wait: Callable[[float], None], is_hurried: Callable[[], bool]) -> None:
         """Ask it to end, step by step; SIGKILL at last, or at once when there is no time.

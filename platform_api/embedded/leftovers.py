@@ -15,7 +15,7 @@ from platform_api.process.identity import ProcessIdentity, processes_end
 from platform_api.process.ladders import Ladder, Step
 from platform_api.process.table import process_row
 
-_LADDER: Ladder = (Step(signal=signal.SIGTERM, seconds=20),)
+_LADDER: Ladder = (Step(signal=signal.SIGTERM, seconds=10),)
 _POSTGRES_NAMES = (ServerName.CONTROL_POSTGRES, ServerName.FLEET_POSTGRES)
 
 

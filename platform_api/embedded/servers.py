@@ -1,6 +1,8 @@
 """The four servers of a stack: built, started together, ended; also for tests, as a context manager."""
 
 import os
+import secrets
+import shutil
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,7 +15,7 @@ from platform_api.embedded.folder import StateFolder
 from platform_api.embedded.logs import log_since, log_size, log_tail
 from platform_api.embedded.ports import port_is_free, port_pick, port_range
 from platform_api.embedded.postgres import CONTROL, FLEET, PostgresServer
-from platform_api.embedded.privileges import privileges_find
+from platform_api.embedded.privileges import copy_home, privileges_find
 from platform_api.embedded.server import Server, ServerSettings
 from platform_api.embedded.traces import MARKER_VARIABLE
 from platform_api.embedded.valkey import ValkeyServer
@@ -195,8 +197,9 @@ def servers_running(
     """
     state = StateFolder(folder)
     state.make()
+    stack = f"test-{secrets.token_hex(8)}"
     servers = servers_build(
-        names, folder=state, stack=f"test-{os.getpid()}", kept_ports={}, environ=environ, is_durable=False
+        names, folder=state, stack=stack, kept_ports={}, environ=environ, is_durable=False
     )
     children: dict[str, Child] = {}
     try:
@@ -211,6 +214,7 @@ def servers_running(
         yield urls
     finally:
         servers_stop(servers, children)
+        shutil.rmtree(copy_home(stack), ignore_errors=True)
 
 
 def servers_stop(servers: Sequence[Server], children: dict[str, Child]) -> None:

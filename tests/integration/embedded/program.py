@@ -15,16 +15,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def log_message(self, *_): pass
 http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
 """
-# Has a child in its own session, deaf to SIGTERM, and one in a session of its own, as Celery and Terraform
-# have.
+# Has a child in its own session and one in a session of its own, as Celery's pool and Terraform are. The
+# first goes on when its parent dies; the second sees it and ends.
 _WORKER = """
-import os, signal, time
-if os.fork() == 0:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-elif os.fork() == 0:
-    os.setsid()
-    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+import os, time
+if os.fork() != 0 and os.fork() == 0:
     parent = os.getppid()
+    os.setsid()
     while os.getppid() == parent: time.sleep(0.05)
     os._exit(0)
 while True: time.sleep(1)
@@ -40,7 +37,7 @@ PLAN = Plan(
     preparations=(Preparation(name="prepare", argv=(sys.executable, "-IS", "-c", _PREPARE)),),
     parts=(
         Part(name=API, argv=(sys.executable, "-I", "-c", _API, "{port}"), ready_path="/health/ready"),
-        Part(name="worker", argv=(sys.executable, "-IS", "-c", _WORKER)),
+        Part(name="worker", argv=(sys.executable, "-IS", "-c", _WORKER), settle_seconds=0.1),
     ),
 )
 
