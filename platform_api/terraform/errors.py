@@ -104,8 +104,8 @@ _KNOWN = (
     _known(r"(?:it|the database) is gone|The server has no \w+ of that name", FailureKind.RETRYABLE, "gone", _AGAIN),
     _known(r"fault inside the fleet provider", FailureKind.PLATFORM, "provider_fault", _OPERATORS),
     _known(
-        r"plugin did not respond|failed to (?:load|instantiate) plugin|unrecognized remote plugin message"
-        r"|error reattaching|rpc error",
+        r"plugin did not respond|failed to (?:load|instantiate) (?:the )?(?:plugin|provider)"
+        r"|unrecognized remote plugin message|error reattaching|rpc error",
         FailureKind.RETRYABLE,
         "provider_crashed",
         _AGAIN,
@@ -152,7 +152,7 @@ _KNOWN = (
 )
 
 
-def failure_classify(diagnostics: Iterable[Diagnostic], *, return_code: int, last_line: str = "") -> Failure:
+def failure_classify(diagnostics: Iterable[Diagnostic], *, return_code: int, plain: str = "") -> Failure:
     """Say why a command failed.
 
     The first error that is known by its words decides; errors that follow are often only its echo.
@@ -160,11 +160,12 @@ def failure_classify(diagnostics: Iterable[Diagnostic], *, return_code: int, las
     Args:
         diagnostics: What Terraform said, redacted.
         return_code: Its exit status, or the negative number of the signal that ended it.
-        last_line: The last line that it wrote, redacted; used where it said nothing of the matter.
+        plain: What it said last without JSON, redacted; used where no diagnostic says more.
     """
     said = tuple(diagnostics)
     errors = [diagnostic for diagnostic in said if diagnostic.severity == "error"]
-    for error in errors:
+    broken = f"Terraform ended with status {return_code} and named no error."
+    for error in errors or [Diagnostic(severity="error", summary=broken, detail=plain)]:
         text = f"{error.summary}\n{error.detail}"
         known = next((known for known in _KNOWN if known.pattern.search(_unwrapped(text))), None)
         if known is not None:
@@ -196,8 +197,8 @@ def failure_classify(diagnostics: Iterable[Diagnostic], *, return_code: int, las
     return Failure(
         kind=FailureKind.PLATFORM,
         code="terraform_broke",
-        summary=f"Terraform ended with status {return_code} and named no error.",
-        detail=last_line,
+        summary=broken,
+        detail=plain,
         remedy=_OPERATORS,
         diagnostics=said,
     )

@@ -144,7 +144,7 @@ class LocalRun:
         self._shell = shell
         self._workdir = shell.workdir
         stored = StateVersion.parse(spec.prior_state) if spec.prior_state else None
-        self._prior = recovered or stored
+        self._newest = recovered or stored
         self._redactor = Redactor((*spec.secrets, *credential_secrets(spec.credentials)))
         self._judged: _Judged | None = None
 
@@ -175,17 +175,15 @@ class LocalRun:
             raise PlanChangedError("There is no plan in this run.")
         result, judged = self._judge(watch)
         if judged is None:
-            return AppliedRun(ending=result.ending, failure=result.failure, state=self._prior)
+            return AppliedRun(ending=result.ending, failure=result.failure, state=self._newest)
         if judged.digest != digest:
             raise PlanChangedError
         journal = Journal(judged.summary.steps)
-        last = self._prior
-        with StateWatcher(self._workdir.state, known=self._prior) as watcher:
+        with StateWatcher(self._workdir.state, known=self._newest) as watcher:
 
             def deliver() -> None:
-                nonlocal last
                 for version in watcher.take():
-                    last = version
+                    self._newest = version
                     watch.on_state(version)
 
             result = self._step(
@@ -198,10 +196,10 @@ class LocalRun:
             )
             watcher.stop()
             deliver()
-        if (left := newest_state(self._workdir.folder, last)) is not None:  # errored.tfstate
-            last = left
+        if (left := newest_state(self._workdir.folder, self._newest)) is not None:  # errored.tfstate
+            self._newest = left
             watch.on_state(left)
-        return AppliedRun(ending=result.ending, failure=result.failure, state=last, journal=journal.entries)
+        return AppliedRun(ending=result.ending, failure=result.failure, state=self._newest, journal=journal.entries)
 
     def _judge(self, watch: Watch) -> tuple[StepResult, _Judged | None]:
         """Read the plan's file, unless this very content was read before."""

@@ -1,5 +1,6 @@
 """One Terraform command, from its start to what it means."""
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -13,6 +14,7 @@ from platform_api.terraform.events import Diagnostic, event_read
 from platform_api.terraform.journal import Journal
 from platform_api.terraform.redaction import Redactor
 
+_PLAIN_LINES = 20
 _STOPS = {
     Ending.STOPPED: RunEnding.STOPPED,
     Ending.TIMED_OUT: RunEnding.TIMED_OUT,
@@ -37,7 +39,8 @@ class _Listener:
     journal: Journal | None
     on_look: Callable[[], None]
     diagnostics: list[Diagnostic] = field(default_factory=list)
-    last_line: str = ""
+    plain_lines: deque[str] = field(default_factory=lambda: deque(maxlen=_PLAIN_LINES))
+    """What was said without JSON: by ``show``, and by a Terraform that fails before it knows of its -json."""
 
     def hear(self, line: str) -> None:
         if not line.strip():
@@ -48,7 +51,8 @@ class _Listener:
             event = self.journal.take(event)
         if event.diagnostic is not None:
             self.diagnostics.append(event.diagnostic)
-        self.last_line = event.line
+        if not line.startswith("{"):
+            self.plain_lines.append(event.line)
         self.watch.on_event(event)
 
     def should_stop(self) -> bool:
@@ -98,5 +102,7 @@ def _judge(outcome: Outcome, listener: _Listener) -> StepResult:
         return StepResult(ending=_STOPS[outcome.ending])
     if outcome.is_success:
         return StepResult(ending=RunEnding.SUCCEEDED)
-    failure = failure_classify(listener.diagnostics, return_code=outcome.return_code, last_line=listener.last_line)
+    failure = failure_classify(
+        listener.diagnostics, return_code=outcome.return_code, plain="\n".join(listener.plain_lines)
+    )
     return StepResult(ending=RunEnding.FAILED, failure=failure)

@@ -152,9 +152,22 @@ def test_a_stale_plan_is_a_failure_that_planning_again_mends(
     with client.prepare(database_spec()) as run:
         planned = run.plan(mode=PlanMode.NORMAL, watch=heard.watch())
         assert run.apply(digest=planned.digest, watch=heard.watch()).ending is RunEnding.SUCCEEDED
+        heard.states.clear()
         again = run.apply(digest=planned.digest, watch=heard.watch())
+    assert heard.states == [], "nothing was written, so nothing is new"
     assert again.failure
     assert (again.failure.code, again.failure.kind) == ("plan_stale", FailureKind.RETRYABLE)
+
+
+def test_a_saved_plan_that_is_none_is_refused_in_terraforms_words_and_nothing_is_done(
+    client: LocalTerraform, database_spec: MakeSpec, heard: Heard
+) -> None:
+    with client.prepare(database_spec(saved_plan=b"garbage")) as run:
+        applied = run.apply(digest="sha256:any", watch=heard.watch())
+    assert applied.ending is RunEnding.FAILED
+    assert applied.failure
+    assert "plan.bin" in applied.failure.detail
+    assert (applied.state, applied.journal, heard.states) == (None, (), [])
 
 
 @pytest.mark.parametrize(

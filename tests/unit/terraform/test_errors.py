@@ -61,9 +61,11 @@ def test_a_terraform_that_was_killed_may_be_tried_again_unless_it_said_why_it_en
     assert failure_classify([error("no space left on device")], return_code=-9).code == "worker_disk_full"
 
 
-def test_an_end_without_a_word_quotes_the_last_line() -> None:
-    failure = failure_classify([], return_code=2, last_line="panic: nil")
+def test_an_end_without_a_diagnostic_quotes_and_reads_what_was_said_in_plain_words() -> None:
+    failure = failure_classify([], return_code=2, plain="panic: nil")
     assert (failure.code, failure.kind, failure.detail) == ("terraform_broke", FailureKind.PLATFORM, "panic: nil")
+    known = failure_classify([], return_code=1, plain="Error: Failed to load plugin schemas")
+    assert known.code == "provider_crashed"
 
 
 @pytest.mark.parametrize(

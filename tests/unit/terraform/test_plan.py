@@ -119,6 +119,7 @@ def test_what_is_below_the_depth_that_is_compared_is_one_value_and_keeps_its_mar
         deep, mask = {"k": deep}, {"k": mask}
     summary = summarize(one_object(after=deep, after_sensitive=mask))
     (change,) = summary.objects[0].changes
+    assert change.path == ".".join("k" * 16)
     assert change.is_sensitive
     assert "x1y2z3" not in repr(summary)
 

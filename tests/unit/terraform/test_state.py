@@ -1,4 +1,5 @@
 import json
+import os
 import threading
 from pathlib import Path
 
@@ -6,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from platform_api.terraform import watching
 from platform_api.terraform.state import StateUnreadableError, StateVersion
 from platform_api.terraform.testing import state_make
 from platform_api.terraform.watching import StateWatcher
@@ -95,6 +97,21 @@ def test_a_watcher_always_gives_the_last_version(tmp_path: Path) -> None:
             last = state_make([], serial=number, lineage="one")
             path.write_bytes(last.content)
         assert watcher.take()[-1] == last
+
+
+def test_the_last_look_sees_a_write_that_left_size_and_time_as_they_were(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "POLL_SECONDS", 600)  # the test looks itself
+    path = tmp_path / "terraform.tfstate"
+    path.write_bytes(state_make([], serial=1, lineage="one").content)
+    with StateWatcher(path, known=None) as watcher:
+        watcher._look()
+        status = path.stat()
+        path.write_bytes(THIRD.content)
+        os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+        assert path.stat().st_size == status.st_size
+    assert [version.serial for version in watcher.take()] == [1, 3]
 
 
 def test_a_watchers_thread_ends_with_it_also_after_an_exception(tmp_path: Path) -> None:
