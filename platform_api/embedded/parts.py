@@ -1,0 +1,86 @@
+"""The application parts of a stack, and what is done before they start: all of it data."""
+
+import os
+import signal
+import sys
+from dataclasses import dataclass
+
+from platform_api.process.ladders import Ladder, Step
+
+API = "api"
+_POLITE: Ladder = (Step(signal=signal.SIGTERM, seconds=15),)
+# Warm: running tasks may finish. Cold: Celery ends its children, which interrupts Terraform by parent-death
+# signal.
+_WORKER: Ladder = (Step(signal=signal.SIGTERM, seconds=20), Step(signal=signal.SIGQUIT, seconds=10))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preparation:
+    """A command that must succeed after the servers are ready and before any part starts."""
+
+    name: str
+    argv: tuple[str, ...]
+    deadline_seconds: float = 300
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """One process of the application."""
+
+    name: str
+    # The word ``{port}`` in it stands for the port of the API.
+    argv: tuple[str, ...]
+    ladder: Ladder = _POLITE
+    # Asked over HTTP on the part's port until it answers 200; empty where being alive is all that can be
+    # seen.
+    ready_path: str = ""
+    ready_seconds: float = 60
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What a stack runs on top of its servers."""
+
+    # The module that ``python -m`` runs to get the same command line again, for the supervisor in the
+    # background.
+    module: str
+    preparations: tuple[Preparation, ...]
+    # In the order in which they are started.
+    parts: tuple[Part, ...]
+
+
+def _cores() -> int:
+    """Count the processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+PLAN = Plan(
+    module="platform_api.embedded",
+    preparations=(
+        Preparation(name="migrate", argv=(sys.executable, "manage.py", "migrate", "--no-input")),
+        Preparation(name="sync_catalog", argv=(sys.executable, "manage.py", "sync_catalog")),
+    ),
+    parts=(
+        Part(
+            name=API,
+            argv=(
+                *(sys.executable, "-m", "granian", "--interface", "wsgi", "platform_api.wsgi:application"),
+                *("--host", "127.0.0.1", "--port", "{port}"),
+                # Waiting requests hold a thread each, so threads are many and processes few.
+                *("--workers", "2", "--blocking-threads", "64", "--respawn-failed-workers"),
+            ),
+            ready_path="/health/ready",
+        ),
+        Part(name="dispatcher", argv=(sys.executable, "manage.py", "run_dispatcher")),
+        Part(
+            name="worker",
+            argv=(
+                *(sys.executable, "-m", "celery", "-A", "platform_api.celery", "worker"),
+                *("--loglevel", "INFO", "--concurrency", str(_cores())),
+                # Workers have nothing to tell each other: the database says who runs what.
+                *("--without-gossip", "--without-mingle"),
+            ),
+            ladder=_WORKER,
+        ),
+    ),
+)

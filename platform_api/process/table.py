@@ -1,0 +1,94 @@
+"""Read the table of processes: /proc where there is one, ``ps`` elsewhere."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+_PROC = Path("/proc")
+_PS = ("ps", "-axo", "pid=,ppid=,pgid=,stat=,lstart=")
+_PS_FIELDS = 5
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ProcessRow:
+    """One process as the kernel sees it at one moment."""
+
+    pid: int
+    parent: int
+    group: int
+    session: int
+    # When it started: clock ticks since boot on Linux, a date in words elsewhere. Compared, never computed
+    # with.
+    started: str
+    # Ended, but not yet collected by its parent.
+    is_zombie: bool
+
+
+def process_row(pid: int) -> ProcessRow | None:
+    """Look one process up; ``None`` when there is none with this number."""
+    if _has_proc():
+        return _proc_row(pid)
+    return next(_ps_rows("-p", str(pid)), None)
+
+
+def process_rows() -> list[ProcessRow]:
+    """List every process that this user may see."""
+    if not _has_proc():
+        return list(_ps_rows())
+    pids = [int(entry.name) for entry in _PROC.iterdir() if entry.name.isdecimal()]
+    return [row for row in map(_proc_row, pids) if row is not None]
+
+
+def boot_id() -> str:
+    """Name this boot of the machine, since start times count from it; empty where it has no name."""
+    try:
+        return (_PROC / "sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return ""
+
+
+def _has_proc() -> bool:
+    return (_PROC / "self/stat").exists()
+
+
+def _proc_row(pid: int) -> ProcessRow | None:
+    try:
+        text = (_PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    # The second field is the program's own name and may hold anything, also blanks and parentheses.
+    state, parent, group, session, *rest = text.rpartition(")")[2].split()
+    return ProcessRow(
+        pid=pid,
+        parent=int(parent),
+        group=int(group),
+        session=int(session),
+        started=rest[15],  # field 22 of proc(5)
+        is_zombie=state in {"Z", "X"},
+    )
+
+
+def _ps_rows(*selection: str) -> Iterator[ProcessRow]:
+    arguments = ("ps", "-o", _PS[2], *selection) if selection else _PS
+    answer = subprocess.run(  # noqa: S603 - fixed words and a number
+        arguments, env={"LC_ALL": "C", "PATH": os.defpath}, capture_output=True, text=True, check=False
+    )
+    for line in answer.stdout.splitlines():
+        fields = line.split(maxsplit=_PS_FIELDS - 1)
+        if len(fields) < _PS_FIELDS:
+            continue
+        pid = int(fields[0])
+        try:
+            session = os.getsid(pid)
+        except OSError:  # it has ended since, or belongs to somebody else
+            session = 0
+        yield ProcessRow(
+            pid=pid,
+            parent=int(fields[1]),
+            group=int(fields[2]),
+            session=session,
+            started=fields[4],
+            is_zombie=fields[3].startswith("Z"),
+        )
