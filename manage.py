@@ -11,13 +11,13 @@ STACK_COMMANDS = frozenset({"up", "down", "status", "demo"})
 def main() -> int:
     """Run one command and return its exit code."""
     if len(sys.argv) > 1 and sys.argv[1] in STACK_COMMANDS:
-        from platform_api.embedded import cli
+        from platform_api.embedded.cli import main as stack
 
-        return cli.main(sys.argv[1:])
+        return stack(sys.argv[1:])
 
-    from platform_api.embedded import environment
+    from platform_api.embedded.environment import load_into
 
-    environment.load_into(os.environ)
+    load_into(os.environ)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "platform_api.settings.development")
 
     from django.core.management import execute_from_command_line
