@@ -21,10 +21,15 @@ def main() -> int:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "platform_api.settings.development")
 
     from django.core.management import execute_from_command_line
+    from django.db import OperationalError
 
     import platform_api.celery  # noqa: F401 - tasks bind to this application
 
-    execute_from_command_line(sys.argv)
+    try:
+        execute_from_command_line(sys.argv)
+    except OperationalError as error:
+        sys.stderr.write(f"The database does not answer: {error}\nIs the stack up? Start it with: make up\n")
+        return 1
     return 0
 
 

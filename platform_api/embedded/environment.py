@@ -18,6 +18,8 @@ SECRET_SETTINGS = (
     "SLIPWAY_SEALING_KEYS",
 )
 API_URL = "SLIPWAY_API_URL"
+# On a person's machine there is no TLS in front and nobody runs collectstatic.
+_DEFAULTS = {"DJANGO_SETTINGS_MODULE": "platform_api.settings.development"}
 _OWNER_SETTINGS = frozenset({"DATABASE_OWNER_URL", "DATABASE_OWNER_URL_FILE"})
 _MADE = {"SECRET_KEY": password_make, "SLIPWAY_SEALING_KEYS": sealing_keys_make}
 
@@ -123,5 +125,5 @@ def application_environment(
         name: value for name, value in caller_environment(environ).items() if name.removesuffix("_FILE") not in covered
     }
     ours = {VARIABLE: str(folder.path), MARKER_VARIABLE: stack, "PYTHONUNBUFFERED": "1"}
-    told = {**kept, **entries, **ours}
+    told = {**_DEFAULTS, **kept, **entries, **ours}
     return told if is_owner else {name: value for name, value in told.items() if name not in _OWNER_SETTINGS}

@@ -84,6 +84,7 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 
 STATIC_URL = "/static/"
+STATICFILES_DIRS = [BASE_DIR / "platform_api" / "static"]
 STATIC_ROOT = BASE_DIR / "staticfiles"
 
 CELERY = celery()

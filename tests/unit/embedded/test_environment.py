@@ -84,6 +84,7 @@ def test_a_part_gets_a_secret_as_a_file_only_and_the_stacks_own_mark(folder: Sta
         "SLIPWAY_STATE_DIR": str(folder.path),
         "SLIPWAY_STACK": "this",
         "PYTHONUNBUFFERED": "1",
+        "DJANGO_SETTINGS_MODULE": "platform_api.settings.development",
     }
 
 
