@@ -64,7 +64,7 @@ PLAN = Plan(
                 *(sys.executable, "-m", "granian", "--interface", "wsgi", "platform_api.wsgi:application"),
                 *("--host", "127.0.0.1", "--port", "{port}"),
                 # Waiting requests hold a thread each, so threads are many and processes few.
-                *("--workers", "2", "--blocking-threads", "64", "--respawn-failed-workers"),
+                *("--workers", "2", "--blocking-threads", "64", "--no-ws", "--respawn-failed-workers"),
             ),
             ready_path="/health/ready",
         ),

@@ -313,7 +313,11 @@ class Supervisor:
         self._state.phase = phase
         for keeper in (*self._server_keepers, *self._part_keepers):
             self._state.parts[keeper.name] = keeper.state
-        self._state.save(self._folder)
+        try:
+            self._state.save(self._folder)
+        except OSError as error:
+            # A full disk must not end servers that still serve; the next change is written again.
+            self._console.say(f"{self._folder.state} could not be written: {error.strerror}")
 
     def _welcome(self) -> str:
         where = f"the API answers at {self._state.api_url}" if self._state.api_url else "the servers are ready"

@@ -31,6 +31,8 @@ class Command:
     pass_fds: tuple[int, ...] = ()
     # What the kernel sends to the child when the thread that started it ends; ``None`` lets it live on. Linux
     # only.
+    # (A parent killed in the millisecond before the child asks for it leaves an orphan; identities find that
+    # one.)
     parent_death_signal: signal.Signals | None = signal.SIGTERM
     umask: int = 0o077
 

@@ -12,6 +12,7 @@ from platform_api.embedded.environment import environment_read
 from platform_api.embedded.folder import CHECKOUT, StateFolder
 from platform_api.embedded.leftovers import leftovers_find
 from platform_api.embedded.state import State, state_load
+from platform_api.embedded.status import WELL, StackStatus
 from platform_api.process.identity import ProcessIdentity, processes_end
 from tests.waiting import wait_until
 
@@ -74,7 +75,7 @@ class Stack:
         return Path(environment_read(self.folder)[f"{name}_FILE"]).read_text().strip()
 
     def wait_ready(self) -> None:
-        wait_until(lambda: self.cli("status").returncode == 0, seconds=40)
+        wait_until(lambda: StackStatus.of(self.folder).exit_code == WELL, seconds=40)
 
     def end(self) -> None:
         """For after a failed test: end everything, whatever state it is in."""

@@ -5,7 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -48,6 +48,11 @@ def kept(stack: Stack) -> bool:
     return (rows, roles, values) == ([(1,)], [(1,)], [b"1", b"1"]) and "tenant" in users
 
 
+def replaced(stack: Stack, name: str, before: ProcessIdentity) -> Callable[[], bool]:
+    """A condition: the part has another process by now."""
+    return lambda: stack.state.parts[name].process not in {None, before}
+
+
 def kill(identity: ProcessIdentity) -> None:
     assert identity.send(signal.SIGKILL)
     wait_until(lambda: not identity.is_alive())
@@ -68,7 +73,7 @@ def test_data_survive_the_death_of_each_server_and_of_all_at_once(stack: Stack) 
     for name in SERVERS:
         before = stack.process(name)
         kill(before)
-        wait_until(lambda name=name, before=before: stack.state.parts[name].process not in {None, before})  # type: ignore[misc]  # a lambda bound to this round
+        wait_until(replaced(stack, name, before))
         stack.wait_ready()
         assert stack.state.parts[name].restarts == 1
         assert kept(stack)
@@ -123,7 +128,7 @@ def test_the_remains_of_a_dead_part_are_ended_before_it_is_started_again(stack: 
     family = before.members()
     assert len(family) == 2
     kill(before)
-    wait_until(lambda: stack.state.parts["worker"].process not in {None, before})
+    wait_until(replaced(stack, "worker", before))
     assert not any(identity.is_alive() for identity in family)
     stack.wait_ready()
     stack.down()
@@ -190,7 +195,7 @@ def test_a_port_taken_while_the_stack_runs_moves_the_server_and_restarts_the_app
     wait_until(taken)
     supervisor.send(signal.SIGCONT)
     try:
-        wait_until(lambda: stack.process("worker") != worker if stack.state.parts["worker"].process else False)
+        wait_until(replaced(stack, "worker", worker))
         stack.wait_ready()
         assert stack.state.ports["control-postgres"] != port
         with connect(stack.url("DATABASE_URL")) as connection:

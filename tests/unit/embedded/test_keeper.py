@@ -1,3 +1,4 @@
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from platform_api.embedded.state import PartStatus
 from platform_api.process.children import Child, ProgramStartError, child_start
 from platform_api.process.commands import Command
 from platform_api.process.ladders import TERMINATE_LADDER
+from tests.waiting import wait_until
 
 
 class Clock:
@@ -116,6 +118,20 @@ def test_a_start_that_fails_is_tried_again(watched: Watched) -> None:
     watched.clock.now += 10
     assert watched.keeper.look()
     assert watched.status() is PartStatus.STARTING
+
+
+def test_an_end_in_a_hurry_has_no_patience(watched: Watched, tmp_path: Path) -> None:
+    watched.code = (
+        "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "open('deaf', 'w').close()\nwhile True: time.sleep(1)"
+    )
+    watched.keeper.start()
+    wait_until((tmp_path / "deaf").exists)
+    child = watched.keeper.child
+    assert child is not None
+    watched.keeper.end(lambda _seconds: None, lambda: True)  # the clock stands: patience would never end
+    assert child.reap() == -signal.SIGKILL
+    assert watched.status() is PartStatus.STOPPED
 
 
 def test_a_closed_terminal_does_not_stop_the_log(tmp_path: Path) -> None:
