@@ -35,6 +35,8 @@ class Part:
     # seen.
     ready_path: str = ""
     ready_seconds: float = 60
+    # How long a part without such a page must live to count as ready.
+    settle_seconds: float = 1
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -35,7 +35,6 @@ Scope = Literal["all", "servers"]
 ORPHAN_SECONDS = 75
 _LOOK_SECONDS = 0.2
 _ORPHAN_LOOK_SECONDS = 2.0  # each look reads the whole table of processes
-_SETTLE_SECONDS = 1.0  # a part without a page to ask counts as ready when it has lived that long
 
 
 class PartStartError(UnavailableError):
@@ -209,7 +208,7 @@ class Supervisor:
         def is_ready() -> bool:
             if part.ready_path:
                 return http_answers(self._state.api_url or "", part.ready_path)
-            return keeper.runs_seconds >= _SETTLE_SECONDS
+            return keeper.runs_seconds >= part.settle_seconds
 
         keeper = Keeper(
             name=part.name,

@@ -37,7 +37,7 @@ PLAN = Plan(
     preparations=(Preparation(name="prepare", argv=(sys.executable, "-IS", "-c", _PREPARE)),),
     parts=(
         Part(name=API, argv=(sys.executable, "-I", "-c", _API, "{port}"), ready_path="/health/ready"),
-        Part(name="worker", argv=(sys.executable, "-IS", "-c", _WORKER)),
+        Part(name="worker", argv=(sys.executable, "-IS", "-c", _WORKER), settle_seconds=0.1),
     ),
 )
 
