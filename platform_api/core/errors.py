@@ -17,15 +17,17 @@ class Tenant:
 class SlipwayError(Exception):
     """A refusal that was foreseen: it has a permanent code, says what is wrong and what to do.
 
-    A concrete error is defined beside the function that raises it. Its text reaches callers, so it never carries a
-    secret. ``code`` is permanent: clients branch on it, and it names the page ``/docs/problems/{code}``.
+    A concrete error is defined beside the function that raises it. Its text reaches callers, so it never
+    carries a secret. ``code`` is permanent: clients branch on it, and it names the page
+    ``/docs/problems/{code}``.
 
     Attributes:
         code: Permanent snake_case name of the error.
         title: The same sentence each time this code is used.
         detail: What is wrong this time, in a person's words.
         remedy: What the caller can do about it; empty where nothing can be done.
-        errors: Single findings, each with ``pointer`` (JSON pointer into the body), ``code``, ``detail``, ``remedy``.
+        errors: Single findings, each with ``pointer`` (JSON pointer into the body), ``code``, ``detail``,
+            ``remedy``.
         extras: Further members of the problem document; JSON values only.
         tenant: Team and project that the refusal concerns, where known; decides who may read its audit event.
     """
