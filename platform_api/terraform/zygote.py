@@ -44,10 +44,8 @@ class ProviderNotStartedError(UnavailableError):
     """The provider's process did not come up; nothing was changed anywhere."""
 
     code = "provider_not_started"
-    title = "The Terraform provider did not start."
-    remedy = (
-        "Try again. If it stays so, look at the provider's log in the run's folder and at the worker's log."
-    )
+    title = "The Terraform provider did not start"
+    remedy = "Try again. If it stays so, look at the provider's log in the run's folder and at the worker's log."
 
 
 @dataclass(kw_only=True)
@@ -190,9 +188,7 @@ class Zygote:
             self._line()
         except _BROKEN:
             self._discard()
-            raise ProviderNotStartedError(
-                "The zygote did not come up; its words are in the worker's log."
-            ) from None
+            raise ProviderNotStartedError("The zygote did not come up; its words are in the worker's log.") from None
 
     def _request(self, run_folder: Path, credentials: Mapping[str, Any]) -> ProviderHandle:
         assert self._control is not None  # noqa: S101 - _ensure came first
