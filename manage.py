@@ -11,20 +11,25 @@ STACK_COMMANDS = frozenset({"up", "down", "status", "demo"})
 def main() -> int:
     """Run one command and return its exit code."""
     if len(sys.argv) > 1 and sys.argv[1] in STACK_COMMANDS:
-        from platform_api.embedded import cli
+        from platform_api.embedded.cli import main as stack
 
-        return cli.main(sys.argv[1:])
+        return stack(sys.argv[1:])
 
-    from platform_api.embedded import environment
+    from platform_api.embedded.environment import load_into
 
-    environment.load_into(os.environ)
+    load_into(os.environ)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "platform_api.settings.development")
 
     from django.core.management import execute_from_command_line
+    from django.db import OperationalError
 
     import platform_api.celery  # noqa: F401 - tasks bind to this application
 
-    execute_from_command_line(sys.argv)
+    try:
+        execute_from_command_line(sys.argv)
+    except OperationalError as error:
+        sys.stderr.write(f"The database does not answer: {error}\nIs the stack up? Start it with: make up\n")
+        return 1
     return 0
 
 

@@ -129,8 +129,7 @@ class Credentials:
             raise Fault(
                 "The fleet's credentials cannot be read",
                 detail=f"{path}, named by {CREDENTIALS_FILE_VARIABLE}: {type(error).__name__}.",
-                remedy="Check that the file is there, is UTF-8 text and belongs to the user who runs "
-                "Terraform.",
+                remedy="Check that the file is there, is UTF-8 text and belongs to the user who runs Terraform.",
             ) from None
         if mode & 0o077:
             raise Fault(

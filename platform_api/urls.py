@@ -2,6 +2,7 @@
 
 from django.contrib import admin
 from django.urls import include, path
+from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from platform_api.core.http import health
@@ -9,6 +10,7 @@ from platform_api.core.http import health
 urlpatterns = [
     path("health/live", health.live, name="health-live"),
     path("health/ready", health.ready, name="health-ready"),
+    path("favicon.ico", RedirectView.as_view(url="/static/slipway/favicon.svg", permanent=True)),
     path("admin/", admin.site.urls),
     path("api/v1/", include("platform_api.tenancy.api.urls")),
     path("docs/", SpectacularSwaggerSplitView.as_view(url_name="openapi"), name="docs"),

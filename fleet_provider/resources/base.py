@@ -32,9 +32,7 @@ class FleetResource(Resource):  # type: ignore[misc]  # tf ships no types
     the state that Terraform had.
     """
 
-    ID = Attribute(
-        "id", String(), description="What `terraform import` takes for this object.", computed=True
-    )
+    ID = Attribute("id", String(), description="What `terraform import` takes for this object.", computed=True)
 
     def __init__(self, fleet: Fleet) -> None:
         self.fleet = fleet
@@ -80,13 +78,9 @@ def managed_by_faults(value: object) -> list[Fault]:
     ]
 
 
-def whole_number_faults(
-    attribute: str, value: object, *, lowest: int, highest: int, meaning: str
-) -> list[Fault]:
+def whole_number_faults(attribute: str, value: object, *, lowest: int, highest: int, meaning: str) -> list[Fault]:
     """Judge a whole number by its range."""
-    is_in_range = (
-        isinstance(value, int | float) and not isinstance(value, bool) and lowest <= value <= highest
-    )
+    is_in_range = isinstance(value, int | float) and not isinstance(value, bool) and lowest <= value <= highest
     if is_in_range and float(str(value)).is_integer():
         return []
     return [

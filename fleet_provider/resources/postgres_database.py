@@ -58,18 +58,14 @@ class PostgresDatabase(FleetResource):
                     String(),
                     required=True,
                     requires_replace=True,
-                    description="Name of the database, unique on the server. A new name makes a new, empty "
-                    "database.",
+                    description="Name of the database, unique on the server. A new name makes a new, empty database.",
                 ),
-                Attribute(
-                    "owner", String(), required=True, description="Role that owns it; changed in place."
-                ),
+                Attribute("owner", String(), required=True, description="Role that owns it; changed in place."),
                 Attribute(
                     "managed_by",
                     String(),
                     required=True,
-                    description="Whom it is for, the same in every run; written into its comment, read by "
-                    "everybody.",
+                    description="Whom it is for, the same in every run; written into its comment, read by everybody.",
                 ),
                 Attribute(
                     "connection_limit",
@@ -246,9 +242,7 @@ def _settled(session: Session, name: Name, planned: State) -> Row:
     """Set everything that is managed in one transaction, the door last; return what is then there."""
     with session.transaction():
         session.lock("database", name)
-        session.execute(
-            "ALTER DATABASE {database} OWNER TO {owner}", database=name, owner=Name(planned["owner"])
-        )
+        session.execute("ALTER DATABASE {database} OWNER TO {owner}", database=name, owner=Name(planned["owner"]))
         session.execute("REVOKE ALL ON DATABASE {database} FROM PUBLIC", database=name)
         session.execute(
             "COMMENT ON DATABASE {database} IS {mark}", database=name, mark=mark_make(planned["managed_by"])

@@ -46,9 +46,7 @@ class PostgresGrant(FleetResource):
                     requires_replace=True,
                     description="Name of the database.",
                 ),
-                Attribute(
-                    "role", String(), required=True, requires_replace=True, description="Name of the role."
-                ),
+                Attribute("role", String(), required=True, requires_replace=True, description="Name of the role."),
                 Attribute(
                     "privileges",
                     Set(String()),
@@ -126,9 +124,7 @@ class PostgresGrant(FleetResource):
             with session.transaction():
                 session.lock("database", database)
                 _refuse_strangers(session, database, role)
-                session.execute(
-                    "REVOKE ALL ON DATABASE {database} FROM {role} CASCADE", database=database, role=role
-                )
+                session.execute("REVOKE ALL ON DATABASE {database} FROM {role} CASCADE", database=database, role=role)
                 session.execute(
                     "GRANT {privileges} ON DATABASE {database} TO {role}",
                     privileges=Keywords(", ".join(sorted(PRIVILEGES & set(planned["privileges"])))),
@@ -183,7 +179,6 @@ def _refuse_strangers(session: Session, database: Name, role: Name) -> None:
     if not mark_read(of_role) or mark_read(of_database) != mark_read(of_role):
         raise Fault(
             f'Database "{database}" and role "{role}" are not of one owner',
-            detail=f"Their comments name {mark_read(of_database) or 'nobody'} "
-            f"and {mark_read(of_role) or 'nobody'}.",
+            detail=f"Their comments name {mark_read(of_database) or 'nobody'} and {mark_read(of_role) or 'nobody'}.",
             remedy="Grant only between a database and a role with the same managed_by.",
         )

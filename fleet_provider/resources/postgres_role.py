@@ -89,8 +89,7 @@ class PostgresRole(FleetResource):
                     String(),
                     required=True,
                     sensitive=True,
-                    description="SCRAM-SHA-256 secret of the password, as PostgreSQL stores it; never the "
-                    "password.",
+                    description="SCRAM-SHA-256 secret of the password, as PostgreSQL stores it; never the password.",
                 ),
                 Attribute(
                     "connection_limit",
@@ -109,9 +108,7 @@ class PostgresRole(FleetResource):
                     description="Seconds after which a statement is canceled unless the session sets its own "
                     f"time, 0 to {LONGEST_TIMEOUT_SECONDS}; 0 for never.",
                 ),
-                Attribute(
-                    "login", Bool(), optional=True, computed=True, default=True, description="May it log in?"
-                ),
+                Attribute("login", Bool(), optional=True, computed=True, default=True, description="May it log in?"),
                 Attribute(
                     "extra_attributes",
                     List(String()),
@@ -179,8 +176,7 @@ class PostgresRole(FleetResource):
                     raise stranger(
                         "Role",
                         name,
-                        why=f"Its comment names {row['managed_by'] or 'nobody'}, not "
-                        f"{planned['managed_by']}.",
+                        why=f"Its comment names {row['managed_by'] or 'nobody'}, not {planned['managed_by']}.",
                     )
                 _settle(session, name, planned, extra=row["extra_attributes"] if row else [])
                 return _present(_role(session, name), name)

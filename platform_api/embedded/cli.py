@@ -69,9 +69,7 @@ def main(argv: Sequence[str], *, plan: Plan = PLAN) -> int:
     """
     arguments = _parser().parse_args(argv)
     command = COMMANDS[arguments.command]
-    context = Context(
-        folder=StateFolder.of(os.environ), plan=plan, arguments=arguments, console=Console([sys.stdout])
-    )
+    context = Context(folder=StateFolder.of(os.environ), plan=plan, arguments=arguments, console=Console([sys.stdout]))
     try:
         return command.run(context)
     except SlipwayError as error:

@@ -18,6 +18,9 @@ SECRET_SETTINGS = (
     "SLIPWAY_SEALING_KEYS",
 )
 API_URL = "SLIPWAY_API_URL"
+# On a person's machine there is no TLS in front and nobody runs collectstatic.
+_DEFAULTS = {"DJANGO_SETTINGS_MODULE": "platform_api.settings.development"}
+_OWNER_SETTINGS = frozenset({"DATABASE_OWNER_URL", "DATABASE_OWNER_URL_FILE"})
 _MADE = {"SECRET_KEY": password_make, "SLIPWAY_SEALING_KEYS": sealing_keys_make}
 
 _ALLOWED_NAMES = frozenset(
@@ -104,7 +107,7 @@ def caller_environment(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def application_environment(
-    environ: Mapping[str, str], *, entries: Mapping[str, str], folder: StateFolder, stack: str
+    environ: Mapping[str, str], *, entries: Mapping[str, str], folder: StateFolder, stack: str, is_owner: bool
 ) -> dict[str, str]:
     """Build the whole environment of an application part.
 
@@ -115,12 +118,12 @@ def application_environment(
             read.
         folder: The stack's folder.
         stack: The stack's random name, the mark of its processes.
+        is_owner: Whether it may act as the owner of the tables: a preparation may, a part that runs may not.
     """
     covered = {name.removesuffix("_FILE") for name in entries}
     kept = {
-        name: value
-        for name, value in caller_environment(environ).items()
-        if name.removesuffix("_FILE") not in covered
+        name: value for name, value in caller_environment(environ).items() if name.removesuffix("_FILE") not in covered
     }
     ours = {VARIABLE: str(folder.path), MARKER_VARIABLE: stack, "PYTHONUNBUFFERED": "1"}
-    return {**kept, **entries, **ours}
+    told = {**_DEFAULTS, **kept, **entries, **ours}
+    return told if is_owner else {name: value for name, value in told.items() if name not in _OWNER_SETTINGS}

@@ -16,7 +16,7 @@ class StateFolderError(UnavailableError):
     """The state folder cannot be made or written; the text names it and the system's reason."""
 
     code = "state_folder_unusable"
-    title = "The state folder of the local stack cannot be used."
+    title = "The state folder of the local stack cannot be used"
     remedy = f"Set {VARIABLE} to a folder that you own."
 
 

@@ -10,9 +10,7 @@ from platform_api.process.children import Child
 from platform_api.process.ladders import Ladder
 
 BACK_OFF_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)  # the last one repeats
-_STEADY_SECONDS = (
-    60  # who served that long before it ended is started again without the patience of earlier falls
-)
+_STEADY_SECONDS = 60  # who served that long before it ended is started again without the patience of earlier falls
 _SLICE_SECONDS = 0.2
 
 

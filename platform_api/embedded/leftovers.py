@@ -23,7 +23,7 @@ class LeftoverError(UnavailableError):
     """A process of a former start could not be ended; the text names it."""
 
     code = "leftover_process"
-    title = "A process of a former start could not be ended."
+    title = "A process of a former start could not be ended"
 
 
 def leftovers_find(state: State, folder: StateFolder) -> tuple[list[ProcessIdentity], list[ProcessIdentity]]:

@@ -14,7 +14,7 @@ class AlreadyRunningError(ConflictError):
     """Another supervisor has this state folder; the text says which process, and where it serves."""
 
     code = "stack_already_running"
-    title = "The local stack runs already."
+    title = "The local stack runs already"
     remedy = "Use it, or end it with `python manage.py down`."
 
 

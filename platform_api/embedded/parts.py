@@ -58,10 +58,7 @@ def _cores() -> int:
 
 PLAN = Plan(
     module="platform_api.embedded",
-    preparations=(
-        Preparation(name="migrate", argv=(sys.executable, "manage.py", "migrate", "--no-input")),
-        Preparation(name="sync_catalog", argv=(sys.executable, "manage.py", "sync_catalog")),
-    ),
+    preparations=(Preparation(name="migrate", argv=(sys.executable, "manage.py", "migrate", "--no-input")),),
     parts=(
         Part(
             name=API,
@@ -73,7 +70,6 @@ PLAN = Plan(
             ),
             ready_path="/health/ready",
         ),
-        Part(name="dispatcher", argv=(sys.executable, "manage.py", "run_dispatcher")),
         Part(
             name="worker",
             argv=(

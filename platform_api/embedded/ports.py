@@ -20,7 +20,7 @@ class PortError(UnavailableError):
     """No port can be had; the text names the range or variable at fault."""
 
     code = "port_unavailable"
-    title = "No free port was found for a part of the local stack."
+    title = "No free port was found for a part of the local stack"
     remedy = f"Set {RANGE_VARIABLE} to a wider range, for instance 20000-30000."
 
 
@@ -35,9 +35,7 @@ def port_range(environ: Mapping[str, str]) -> range:
         return DEFAULT_RANGE
     first, _, last = text.partition("-")
     if not (first.isdecimal() and last.isdecimal() and 1 <= int(first) <= int(last) <= _HIGHEST):
-        raise PortError(
-            f"{RANGE_VARIABLE}={text} is no range of ports like 20000-30000, within 1-{_HIGHEST}."
-        )
+        raise PortError(f"{RANGE_VARIABLE}={text} is no range of ports like 20000-30000, within 1-{_HIGHEST}.")
     return range(int(first), int(last) + 1)
 
 

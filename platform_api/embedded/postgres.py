@@ -53,7 +53,7 @@ class SqlFileError(UnavailableError):
     """The SQL file that makes roles and database failed; the text holds what psql said."""
 
     code = "sql_file_failed"
-    title = "The roles or the database of the local stack could not be made."
+    title = "The roles or the database of the local stack could not be made"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,9 +92,7 @@ CONTROL = ClusterKind(
 FLEET = ClusterKind(
     sql=CHECKOUT / "docs/fleet-admin.sql",
     database="postgres",
-    roles=(
-        Role(name="fleet_admin", verifier_variable="FLEET_ADMIN_PASSWORD", url_variable="FLEET_DATABASE_URL"),
-    ),
+    roles=(Role(name="fleet_admin", verifier_variable="FLEET_ADMIN_PASSWORD", url_variable="FLEET_DATABASE_URL"),),
 )
 
 
@@ -189,9 +187,7 @@ class PostgresServer(Server):
         """
         password_file = self.folder.secrets / f"{self.name}.pgpass"
         private_write(password_file, f"{HOST}:{self.port}:*:{SUPERUSER}:{self._password(self.name)}\n")
-        verifiers = {
-            role.verifier_variable: scram_verifier(self._password(role.name)) for role in self._kind.roles
-        }
+        verifiers = {role.verifier_variable: scram_verifier(self._password(role.name)) for role in self._kind.roles}
         target = f"host={HOST} port={self.port} user={SUPERUSER} dbname={SUPERUSER}"
         lines: list[str] = []
         outcome = run(

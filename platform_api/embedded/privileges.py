@@ -31,10 +31,8 @@ class PrivilegesError(UnavailableError):
     """PostgreSQL cannot be run by root here; the text says which ways were tried."""
 
     code = "postgres_refuses_root"
-    title = "PostgreSQL cannot run as root, and no other way worked here."
-    remedy = (
-        "Run the stack as a normal user, or set DATABASE_URL and FLEET_DATABASE_URL to servers of your own."
-    )
+    title = "PostgreSQL cannot run as root, and no other way worked here"
+    remedy = "Run the stack as a normal user, or set DATABASE_URL and FLEET_DATABASE_URL to servers of your own."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,9 +81,7 @@ def privileges_find(
     Raises:
         PrivilegesError: Root has no way.
     """
-    direct = Privileges(
-        name="direct", wrapper=(), owner=(os.geteuid(), os.getegid()), programs=programs, home=folder
-    )
+    direct = Privileges(name="direct", wrapper=(), owner=(os.geteuid(), os.getegid()), programs=programs, home=folder)
     if not is_root:
         return direct
     ladder: dict[str, Callable[[], Privileges | None]] = {

@@ -44,7 +44,5 @@ def scram_verifier(password: str) -> str:
     client_key = hmac.digest(salted, b"Client Key", "sha256")
     stored_key = hashlib.sha256(client_key).digest()
     server_key = hmac.digest(salted, b"Server Key", "sha256")
-    salt_text, stored_text, server_text = (
-        base64.b64encode(part).decode() for part in (salt, stored_key, server_key)
-    )
+    salt_text, stored_text, server_text = (base64.b64encode(part).decode() for part in (salt, stored_key, server_key))
     return f"SCRAM-SHA-256${_SCRAM_ITERATIONS}:{salt_text}${stored_text}:{server_text}"

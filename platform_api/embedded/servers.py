@@ -51,7 +51,7 @@ class ServerStartError(UnavailableError):
     """A server did not start; the text quotes the end of its log."""
 
     code = "server_start_failed"
-    title = "A server of the local stack did not start."
+    title = "A server of the local stack did not start"
 
 
 def servers_wanted(environ: Mapping[str, str]) -> list[ServerName]:
@@ -92,9 +92,7 @@ def servers_build(
         PrivilegesError: Root found no way to run PostgreSQL.
         ProgramMissingError: A program is not installed.
     """
-    settings = ServerSettings(
-        environment=server_environment(stack), is_durable=is_durable, ports=port_range(environ)
-    )
+    settings = ServerSettings(environment=server_environment(stack), is_durable=is_durable, ports=port_range(environ))
     servers: list[Server] = []
     postgres_names = [name for name in names if name in _POSTGRES_KINDS]
     privileges = None
@@ -198,9 +196,7 @@ def servers_running(
     state = StateFolder(folder)
     state.make()
     stack = f"test-{secrets.token_hex(8)}"
-    servers = servers_build(
-        names, folder=state, stack=stack, kept_ports={}, environ=environ, is_durable=False
-    )
+    servers = servers_build(names, folder=state, stack=stack, kept_ports={}, environ=environ, is_durable=False)
     children: dict[str, Child] = {}
     try:
         servers_start(servers, children=children)

@@ -33,13 +33,9 @@ class StackStatus:
                 word="left over" if left else "not running",
                 state=state,
             )
-        well = all(
-            part_word(part) in {PartStatus.READY, PartStatus.ELSEWHERE} for part in state.parts.values()
-        )
+        well = all(part_word(part) in {PartStatus.READY, PartStatus.ELSEWHERE} for part in state.parts.values())
         if state.phase is Phase.READY:
-            return cls(
-                exit_code=WELL if well else DEGRADED, word="ready" if well else "degraded", state=state
-            )
+            return cls(exit_code=WELL if well else DEGRADED, word="ready" if well else "degraded", state=state)
         return cls(exit_code=DEGRADED, word=state.phase, state=state)
 
     def as_json(self) -> str:
@@ -73,12 +69,8 @@ class StackStatus:
             port = str(part.port) if part.port is not None else "-"
             rows.append((name, part_word(part), pid, port, _ago(part.since)))
         widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-        lines = [
-            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows
-        ]
-        place = (
-            f", API at {self.state.api_url}" if self.state.api_url and self.exit_code != NOT_RUNNING else ""
-        )
+        lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
+        place = f", API at {self.state.api_url}" if self.state.api_url and self.exit_code != NOT_RUNNING else ""
         table = lines if len(rows) > 1 else []
         return "\n".join(line.rstrip() for line in [*table, f"The stack is {self.word}{place}."])
 

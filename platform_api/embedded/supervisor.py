@@ -41,7 +41,7 @@ class PartStartError(UnavailableError):
     """A part or a preparation failed while the stack was starting; the text quotes the end of its log."""
 
     code = "part_start_failed"
-    title = "A part of the local stack did not start."
+    title = "A part of the local stack did not start"
 
 
 class Supervisor:
@@ -165,9 +165,7 @@ class Supervisor:
             ports[API] = api_port(self._environ, kept=self._state.ports.get(API), taken=list(ports.values()))
             self._state.api_url = f"http://{HOST}:{ports[API]}"
         self._state.ports |= ports
-        self._entries = environment_write(
-            self._folder, urls=urls, api_url=self._state.api_url, environ=self._environ
-        )
+        self._entries = environment_write(self._folder, urls=urls, api_url=self._state.api_url, environ=self._environ)
         self._record(Phase.STARTING)
         if not has_parts:
             return
@@ -186,7 +184,7 @@ class Supervisor:
             return self._attention.stops_asked > 0
 
         outcome = run(
-            self._command(preparation.name, preparation.argv),
+            self._command(preparation.name, preparation.argv, is_owner=True),
             deadline_seconds=preparation.deadline_seconds,
             ladder=TERMINATE_LADDER,
             should_stop=should_stop,
@@ -226,20 +224,22 @@ class Supervisor:
             ended = keeper.child is None or keeper.child.wait_exit(0)
             if ended or keeper.runs_seconds > part.ready_seconds:
                 what = "ended while starting" if ended else f"is not ready after {part.ready_seconds:g} s"
-                raise PartStartError(
-                    f"{part.name} {what}. The end of {log}:\n{log_tail(log_since(log, mark))}"
-                )
+                raise PartStartError(f"{part.name} {what}. The end of {log}:\n{log_tail(log_since(log, mark))}")
             keeper.look()
             self._pause(_LOOK_SECONDS)
         self._record(Phase.STARTING)
         self._console.say(f"{part.name} is ready" + (f" on port {port}" if port else ""))
 
-    def _command(self, name: str, argv: tuple[str, ...]) -> Command:
+    def _command(self, name: str, argv: tuple[str, ...], *, is_owner: bool = False) -> Command:
         return Command(
             argv=argv,
             cwd=CHECKOUT,
             environment=application_environment(
-                self._environ, entries=self._entries, folder=self._folder, stack=self._state.stack
+                self._environ,
+                entries=self._entries,
+                folder=self._folder,
+                stack=self._state.stack,
+                is_owner=is_owner,
             ),
             output=self._folder.log(name),
         )
@@ -319,9 +319,5 @@ class Supervisor:
             self._console.say(f"{self._folder.state} could not be written: {error.strerror}")
 
     def _welcome(self) -> str:
-        where = (
-            f"the API answers at {self._state.api_url}" if self._state.api_url else "the servers are ready"
-        )
-        return (
-            f"up: {where}; addresses are in {self._folder.environment}, logs in {self._folder.path / 'logs'}"
-        )
+        where = f"the API answers at {self._state.api_url}" if self._state.api_url else "the servers are ready"
+        return f"up: {where}; addresses are in {self._folder.environment}, logs in {self._folder.path / 'logs'}"

@@ -86,9 +86,7 @@ class ValkeyServer(Server):
 
     def command(self) -> Command:
         """Write the configuration for the present port, and say how the server is started."""
-        text = _CONFIGURATION.format(
-            host=HOST, port=self.port, append_only="yes" if self.settings.is_durable else "no"
-        )
+        text = _CONFIGURATION.format(host=HOST, port=self.port, append_only="yes" if self.settings.is_durable else "no")
         private_write(self.data / "valkey.conf", text)
         return Command(
             argv=(str(self._program.path), "valkey.conf"),

@@ -19,7 +19,7 @@ class ProgramStartError(UnavailableError):
     """A program could not be started; the text names it and the system's reason."""
 
     code = "program_start_failed"
-    title = "A program could not be started."
+    title = "A program could not be started"
 
 
 class Child:
@@ -123,7 +123,5 @@ def child_start(command: Command) -> Child:
         raise ProgramStartError(f"{command.argv[0]} could not be started: {error}.") from error
     identity = ProcessIdentity.of(process.pid)
     if identity is None:  # pragma: no cover - an uncollected child is always in the table
-        raise ProgramStartError(
-            f"{command.argv[0]} (process {process.pid}) is not in the table of processes."
-        )
+        raise ProgramStartError(f"{command.argv[0]} (process {process.pid}) is not in the table of processes.")
     return Child(process, identity)

@@ -80,9 +80,7 @@ class ProcessIdentity:
         if any(row.pid == self.pid and not self._is(row) for row in rows):
             return []
         return [
-            ProcessIdentity.of_row(row)
-            for row in rows
-            if self.pid in {row.session, row.group} and not row.is_zombie
+            ProcessIdentity.of_row(row) for row in rows if self.pid in {row.session, row.group} and not row.is_zombie
         ]
 
     def _is(self, row: ProcessRow) -> bool:

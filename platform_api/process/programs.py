@@ -19,7 +19,7 @@ class ProgramMissingError(UnavailableError):
     """A program is missing or too old; the text says what to install and everywhere that was looked."""
 
     code = "program_missing"
-    title = "A program that is needed was not found."
+    title = "A program that is needed was not found"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,16 +93,13 @@ def program_find(
         found, looked = _search(search, {**known, **on_path})
     if found is None:
         raise ProgramMissingError(
-            f"{search.title} {_dotted(search.minimum)} or newer was not found. "
-            f"Looked at: {'; '.join(looked)}.",
+            f"{search.title} {_dotted(search.minimum)} or newer was not found. Looked at: {'; '.join(looked)}.",
             remedy=f"{search.install}, or set {search.variable} to its file.",
         )
     return found
 
 
-def _search(
-    search: ProgramSearch, places: Mapping[str, Path | str | None]
-) -> tuple[Program | None, list[str]]:
+def _search(search: ProgramSearch, places: Mapping[str, Path | str | None]) -> tuple[Program | None, list[str]]:
     looked = []
     for place, file in places.items():
         if file is None:

@@ -84,7 +84,8 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 
 STATIC_URL = "/static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "platform_api" / "static"]
+STATIC_ROOT: Path | None = BASE_DIR / "staticfiles"
 
 CELERY = celery()
 LOGGING = logs(is_json=False, level=env.text("SLIPWAY_LOG_LEVEL", default="INFO"))

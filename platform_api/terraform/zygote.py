@@ -44,7 +44,7 @@ class ProviderNotStartedError(UnavailableError):
     """The provider's process did not come up; nothing was changed anywhere."""
 
     code = "provider_not_started"
-    title = "The Terraform provider did not start."
+    title = "The Terraform provider did not start"
     remedy = "Try again. If it stays so, look at the provider's log in the run's folder and at the worker's log."
 
 

@@ -9,6 +9,7 @@ from rest_framework.views import set_rollback
 
 from platform_api.audit.models import Outcome
 from platform_api.audit.services.events import event_record
+from platform_api.core import correlation
 from platform_api.core.callers import Caller, CallerKind, anonymous_caller
 from platform_api.core.errors import (
     FaultError,
@@ -17,7 +18,7 @@ from platform_api.core.errors import (
     UnauthenticatedError,
     UnavailableError,
 )
-from platform_api.core.http import correlation, problems
+from platform_api.core.http import problems
 from platform_api.core.http.errors import TokenMissingError, as_slipway_error
 
 logger = logging.getLogger(__name__)

@@ -6,8 +6,7 @@ from typing import Any
 
 from django.http import HttpRequest, JsonResponse
 
-from platform_api.core import errors
-from platform_api.core.http import correlation
+from platform_api.core import correlation, errors
 
 CONTENT_TYPE = "application/problem+json"
 

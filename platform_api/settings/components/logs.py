@@ -22,7 +22,7 @@ def logs(*, is_json: bool, level: str) -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": formatters,
-        "filters": {"correlation": {"()": "platform_api.core.http.correlation.CorrelationFilter"}},
+        "filters": {"correlation": {"()": "platform_api.core.correlation.CorrelationFilter"}},
         "handlers": {
             "stream": {
                 "class": "logging.StreamHandler",

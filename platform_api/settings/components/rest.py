@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from platform_api.settings.version import version
+
 REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["platform_api.tenancy.api.authentication.ApiTokenAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["platform_api.tenancy.api.permissions.HasScope"],
@@ -16,6 +18,7 @@ REST_FRAMEWORK: dict[str, Any] = {
 
 SPECTACULAR_SETTINGS: dict[str, Any] = {
     "TITLE": "Slipway",
+    "VERSION": version(),
     "DESCRIPTION": "Order databases, queues and environments; see who did what, and why.",
     "OAS_VERSION": "3.1.0",
     "SCHEMA_PATH_PREFIX": "/api/v[0-9]",

@@ -4,8 +4,8 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.request import Request
 
+from platform_api.core import correlation
 from platform_api.core.callers import Caller
-from platform_api.core.http import correlation
 from platform_api.core.http.errors import TokenMissingError
 from platform_api.tenancy.services.tokens import TokenInvalidError, token_authenticate
 

@@ -135,16 +135,12 @@ def test_the_remains_of_a_dead_part_are_ended_before_it_is_started_again(stack: 
     assert stack.processes == []
 
 
-def test_a_stranger_with_a_recycled_number_is_left_alone(
-    stack: Stack, stranger: subprocess.Popen[bytes]
-) -> None:
+def test_a_stranger_with_a_recycled_number_is_left_alone(stack: Stack, stranger: subprocess.Popen[bytes]) -> None:
     identity = ProcessIdentity.of(stranger.pid)
     assert identity is not None
     earlier = dataclasses.replace(identity, started="1")
     stack.folder.make()
-    State(supervisor=earlier, parts={"broker": PartState(status=PartStatus.READY, process=earlier)}).save(
-        stack.folder
-    )
+    State(supervisor=earlier, parts={"broker": PartState(status=PartStatus.READY, process=earlier)}).save(stack.folder)
     stack.down()
     assert stranger.poll() is None
 
@@ -211,9 +207,7 @@ def test_a_port_taken_while_the_stack_runs_moves_the_server_and_restarts_the_app
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_to_a_stack_in_the_foreground_ends_everything(stack: Stack, number: signal.Signals) -> None:
     command = (*PROGRAM, "up", "--only", "servers")
-    with subprocess.Popen(
-        command, cwd=CHECKOUT, env=stack.environ, stdout=subprocess.PIPE, text=True
-    ) as process:
+    with subprocess.Popen(command, cwd=CHECKOUT, env=stack.environ, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
             assert any(" up: " in line for line in process.stdout)

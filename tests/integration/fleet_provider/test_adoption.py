@@ -64,16 +64,12 @@ def test_a_database_that_nobody_marked_is_refused(workspace: Workspace, fleet: F
     assert fleet.value("SELECT datallowconn FROM pg_database WHERE datname = %s", workspace.name)
 
 
-def test_a_grant_never_crosses_owners(
-    workspace_make: MakeWorkspace, workspace: Workspace, fleet: Fleet
-) -> None:
+def test_a_grant_never_crosses_owners(workspace_make: MakeWorkspace, workspace: Workspace, fleet: Fleet) -> None:
     workspace.apply()
     other = workspace_make()
     main = other.folder / "main.tf"
     main.write_text(
-        main.read_text().replace(
-            "database   = fleet_postgres_database.this.name", f'database   = "{workspace.name}"'
-        )
+        main.read_text().replace("database   = fleet_postgres_database.this.name", f'database   = "{workspace.name}"')
     )
 
     output = other.apply(code=1)

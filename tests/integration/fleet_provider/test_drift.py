@@ -54,9 +54,7 @@ def test_a_dropped_database_is_seen_as_gone_and_made_anew(workspace: Workspace, 
     assert workspace.plan() == {}
 
 
-def test_a_namesake_made_by_a_stranger_is_seen_as_gone_and_refused(
-    workspace: Workspace, fleet: Fleet
-) -> None:
+def test_a_namesake_made_by_a_stranger_is_seen_as_gone_and_refused(workspace: Workspace, fleet: Fleet) -> None:
     workspace.apply()
     fleet.do(f"DROP DATABASE {workspace.name}")
     fleet.do(f"CREATE DATABASE {workspace.name}")
@@ -77,9 +75,7 @@ def test_deleting_what_is_already_gone_succeeds(workspace: Workspace, fleet: Fle
 
 
 @pytest.mark.parametrize("word", ["IS_TEMPLATE true", "CONNECTION LIMIT 0"])
-def test_an_owner_cannot_keep_the_database_from_being_deleted(
-    workspace: Workspace, fleet: Fleet, word: str
-) -> None:
+def test_an_owner_cannot_keep_the_database_from_being_deleted(workspace: Workspace, fleet: Fleet, word: str) -> None:
     workspace.apply()
     with fleet.login(user=workspace.name, password=workspace.password, database=workspace.name) as owner:
         owner.execute(f"ALTER DATABASE {workspace.name} {word}".encode())

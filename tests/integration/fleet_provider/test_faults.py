@@ -47,9 +47,7 @@ def test_a_wrong_admin_password_is_named_as_such_and_not_shown(
     assert "not-the-password" not in text
 
 
-def test_a_server_that_is_down_is_named_with_its_address(
-    with_url: Callable[[str], Workspace], fleet: Fleet
-) -> None:
+def test_a_server_that_is_down_is_named_with_its_address(with_url: Callable[[str], Workspace], fleet: Fleet) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -60,9 +58,7 @@ def test_a_server_that_is_down_is_named_with_its_address(
     assert "Check that the server runs" in text
 
 
-def test_credentials_without_a_postgres_are_named_as_such(
-    workspace_make: MakeWorkspace, zygote: Zygote
-) -> None:
+def test_credentials_without_a_postgres_are_named_as_such(workspace_make: MakeWorkspace, zygote: Zygote) -> None:
     workspace = workspace_make()
     workspace.handle = zygote.provider_start(workspace.folder, {})
 

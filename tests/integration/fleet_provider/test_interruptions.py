@@ -16,25 +16,19 @@ MakeWorkspace = Callable[..., Workspace]
 
 
 @pytest.fixture(params=["launched", "reattached"])
-def either(
-    request: pytest.FixtureRequest, workspace_make: MakeWorkspace, zygote: Zygote, fleet: Fleet
-) -> Workspace:
+def either(request: pytest.FixtureRequest, workspace_make: MakeWorkspace, zygote: Zygote, fleet: Fleet) -> Workspace:
     made = workspace_make()
     if request.param == "reattached":
         made.handle = zygote.provider_start(made.folder, fleet.credentials)
     return made
 
 
-def test_after_one_interrupt_the_creation_in_flight_is_finished_and_in_state(
-    either: Workspace, fleet: Fleet
-) -> None:
+def test_after_one_interrupt_the_creation_in_flight_is_finished_and_in_state(either: Workspace, fleet: Fleet) -> None:
     with fleet.held("database", either.name):
         process = either.start(*APPLY)
         wait_until(fleet.waiting_providers, what="the database is being made")
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to Terraform and what it started
-        wait_until(
-            lambda: "Interrupt received" in (either.folder / "output").read_text(), what="Terraform stops"
-        )
+        wait_until(lambda: "Interrupt received" in (either.folder / "output").read_text(), what="Terraform stops")
     assert process.wait(60) == 1
 
     assert either.in_state() == {"role", "database"}
@@ -85,9 +79,7 @@ def test_a_killed_provider_is_an_error_that_the_next_apply_repairs(
     assert workspace.plan() == {}
 
 
-def test_a_killed_zygote_harms_no_provider_and_is_replaced(
-    workspace_make: MakeWorkspace, fleet: Fleet
-) -> None:
+def test_a_killed_zygote_harms_no_provider_and_is_replaced(workspace_make: MakeWorkspace, fleet: Fleet) -> None:
     own = Zygote()
     try:
         first, second = workspace_make(), workspace_make()
@@ -150,9 +142,7 @@ def test_a_provider_is_gone_when_its_handle_has_ended(workspace: Workspace) -> N
     assert workspace.handle.end(), "ending twice is harmless"
 
 
-def test_a_stopped_zygote_is_gone_and_its_provider_is_not(
-    workspace_make: MakeWorkspace, fleet: Fleet
-) -> None:
+def test_a_stopped_zygote_is_gone_and_its_provider_is_not(workspace_make: MakeWorkspace, fleet: Fleet) -> None:
     own = Zygote()
     workspace = workspace_make()
     workspace.handle = own.provider_start(workspace.folder, fleet.credentials)

@@ -13,18 +13,14 @@ MakeWorkspace = Callable[..., Workspace]
 
 
 @pytest.fixture(params=["launched", "reattached"])
-def either(
-    request: pytest.FixtureRequest, workspace_make: MakeWorkspace, zygote: Zygote, fleet: Fleet
-) -> Workspace:
+def either(request: pytest.FixtureRequest, workspace_make: MakeWorkspace, zygote: Zygote, fleet: Fleet) -> Workspace:
     made = workspace_make()
     if request.param == "reattached":
         made.handle = zygote.provider_start(made.folder, fleet.credentials)
     return made
 
 
-def test_the_owner_logs_in_with_the_password_that_terraform_never_saw(
-    either: Workspace, fleet: Fleet
-) -> None:
+def test_the_owner_logs_in_with_the_password_that_terraform_never_saw(either: Workspace, fleet: Fleet) -> None:
     either.apply()
 
     with fleet.login(user=either.name, password=either.password, database=either.name) as connection:
@@ -42,9 +38,7 @@ def test_a_life_begun_in_one_way_goes_on_in_the_other(
 ) -> None:
     workspace = workspace_make()
     for step, is_reattached in enumerate([first == "reattached", first == "launched", first == "reattached"]):
-        workspace.handle = (
-            zygote.provider_start(workspace.folder, fleet.credentials) if is_reattached else None
-        )
+        workspace.handle = zygote.provider_start(workspace.folder, fleet.credentials) if is_reattached else None
         if step == 0:
             workspace.apply()
         elif step == 1:
@@ -103,9 +97,7 @@ def test_all_three_can_be_imported_by_their_ids(workspace: Workspace, fleet: Fle
         ("database", workspace.name),
         ("grant", f"{workspace.name}/{workspace.name}"),
     ]:
-        workspace.run(
-            "import", "-no-color", "-var-file=inputs.tfvars.json", f"fleet_postgres_{kind}.this", id_
-        )
+        workspace.run("import", "-no-color", "-var-file=inputs.tfvars.json", f"fleet_postgres_{kind}.this", id_)
 
     # An admin that is no superuser cannot read the verifier back, so the next apply sets the same one again.
     assert workspace.plan() == ({} if fleet.is_superuser else {"role": ["update"]})
@@ -130,9 +122,7 @@ def test_what_is_not_there_cannot_be_imported(workspace: Workspace, kind: str, i
     assert text in output
 
 
-def test_two_databases_are_made_at_the_same_time(
-    workspace_make: MakeWorkspace, zygote: Zygote, fleet: Fleet
-) -> None:
+def test_two_databases_are_made_at_the_same_time(workspace_make: MakeWorkspace, zygote: Zygote, fleet: Fleet) -> None:
     both = [workspace_make(), workspace_make()]
     for workspace in both:
         workspace.handle = zygote.provider_start(workspace.folder, fleet.credentials)

@@ -16,9 +16,7 @@ def holding(folder: Path, secret: str) -> list[Path]:
     return [path for path in regular if secret.encode() in path.read_bytes()]
 
 
-def test_no_password_is_in_the_runs_folder_whatever_terraform_writes(
-    workspace: Workspace, fleet: Fleet
-) -> None:
+def test_no_password_is_in_the_runs_folder_whatever_terraform_writes(workspace: Workspace, fleet: Fleet) -> None:
     workspace.plan()
     (workspace.folder / "plan.json").write_text(workspace.run("show", "-json", "plan.bin"))
     workspace.run("apply", "-no-color", "plan.bin")
@@ -32,9 +30,7 @@ def test_no_password_is_in_the_runs_folder_whatever_terraform_writes(
     assert holding(workspace.folder, fleet.admin_password) == []
 
 
-def test_terraform_never_holds_the_admins_password(
-    workspace: Workspace, zygote: Zygote, fleet: Fleet
-) -> None:
+def test_terraform_never_holds_the_admins_password(workspace: Workspace, zygote: Zygote, fleet: Fleet) -> None:
     secret = fleet.admin_password.encode()
     assert workspace.handle is not None
     assert zygote.pid is not None

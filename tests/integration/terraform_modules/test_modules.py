@@ -9,9 +9,7 @@ import pytest
 
 from fleet_provider.address import CREDENTIALS_FILE_VARIABLE
 
-MODULES = sorted(
-    path.parent for path in (Path(__file__).parents[3] / "terraform_modules").glob("*/versions.tf")
-)
+MODULES = sorted(path.parent for path in (Path(__file__).parents[3] / "terraform_modules").glob("*/versions.tf"))
 
 
 @pytest.fixture(params=MODULES, ids=lambda path: path.name)
@@ -52,9 +50,7 @@ def test_the_module_is_formatted_valid_and_passes_its_own_tests(
     terraform(module, "test", "-no-color", **run)
 
 
-def test_each_example_of_the_module_is_valid(
-    module: Path, cli_configuration: Path, credentials_file: Path
-) -> None:
+def test_each_example_of_the_module_is_valid(module: Path, cli_configuration: Path, credentials_file: Path) -> None:
     run = {"configuration": cli_configuration, "credentials": credentials_file}
     examples = sorted((module / "examples").iterdir())
     assert examples

@@ -77,11 +77,22 @@ def test_only_allowed_names_of_the_caller_are_passed_on() -> None:
 def test_a_part_gets_a_secret_as_a_file_only_and_the_stacks_own_mark(folder: StateFolder) -> None:
     environ = {"PATH": "/bin", "DATABASE_URL": "secret", "SLIPWAY_STACK": "another", "SENTRY_URL": "kept"}
     entries = {"DATABASE_URL_FILE": "/file"}
-    assert application_environment(environ, entries=entries, folder=folder, stack="this") == {
+    assert application_environment(environ, entries=entries, folder=folder, stack="this", is_owner=False) == {
         "PATH": "/bin",
         "SENTRY_URL": "kept",
         "DATABASE_URL_FILE": "/file",
         "SLIPWAY_STATE_DIR": str(folder.path),
         "SLIPWAY_STACK": "this",
         "PYTHONUNBUFFERED": "1",
+        "DJANGO_SETTINGS_MODULE": "platform_api.settings.development",
     }
+
+
+@pytest.mark.parametrize("is_owner", [True, False])
+def test_only_preparations_may_act_as_the_owner_of_the_tables(folder: StateFolder, *, is_owner: bool) -> None:
+    environ = {"DATABASE_OWNER_URL": "secret"}
+    entries = {"DATABASE_OWNER_URL_FILE": "/owner", "DATABASE_URL_FILE": "/app"}
+    told = application_environment(environ, entries=entries, folder=folder, stack="this", is_owner=is_owner)
+    assert ("DATABASE_OWNER_URL_FILE" in told) is is_owner
+    assert "DATABASE_OWNER_URL" not in told
+    assert told["DATABASE_URL_FILE"] == "/app"

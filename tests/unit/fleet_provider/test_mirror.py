@@ -45,9 +45,7 @@ def test_providers_come_from_the_mirror_only(tmp_path: Path) -> None:
     assert "disable_checkpoint = true" in text
 
 
-def test_the_command_makes_both_and_says_what_to_set(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_command_makes_both_and_says_what_to_set(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(tmp_path)]) == 0
 
     assert capsys.readouterr().out == f"export TF_CLI_CONFIG_FILE={tmp_path / 'terraform.rc'}\n"
@@ -60,7 +58,5 @@ def test_the_worker_imports_neither_grpc_nor_psycopg_with_what_it_needs_of_the_p
         "import sys, fleet_provider.mirror, platform_api.terraform.zygote;"
         "sys.exit(str(sorted({'grpc', 'psycopg', 'django', 'tf'} & set(sys.modules)) or ''))"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], env={**os.environ}, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([sys.executable, "-c", code], env={**os.environ}, capture_output=True, text=True, check=False)
     assert done.stderr.strip() == ""

@@ -55,9 +55,7 @@ def test_passing_trouble_is_sat_out(connection: Mock, trouble: Exception) -> Non
 def test_trouble_that_one_piece_of_work_calls_passing_is_sat_out_there_only(connection: Mock) -> None:
     postgres = Postgres(CREDENTIALS)
 
-    assert (
-        postgres.run("Testing", failing(errors.DuplicateDatabase()), passing=frozenset({"42P04"})) == "done"
-    )
+    assert postgres.run("Testing", failing(errors.DuplicateDatabase()), passing=frozenset({"42P04"})) == "done"
     with pytest.raises(Fault, match="Testing"):
         postgres.run("Testing", failing(errors.DuplicateDatabase()))
 

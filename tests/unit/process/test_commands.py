@@ -13,8 +13,7 @@ from platform_api.process.runner import run
 from tests.unit.process.conftest import PythonCommand
 
 REPORT = (
-    "import os, sys\n"
-    "print(sorted(os.environ), os.getsid(0) == os.getpid(), sys.stdin.read() == '', oct(os.umask(0)))"
+    "import os, sys\nprint(sorted(os.environ), os.getsid(0) == os.getpid(), sys.stdin.read() == '', oct(os.umask(0)))"
 )
 
 
@@ -30,9 +29,7 @@ def output_of(command: commands.Command) -> str:
     return command.output.read_text()
 
 
-def test_a_child_sees_only_the_environment_it_is_given(
-    python: PythonCommand, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_child_sees_only_the_environment_it_is_given(python: PythonCommand, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", "a secret")
     command = python(REPORT, environment={"PATH": os.defpath, "LC_ALL": "C.UTF-8", "ONLY": "this"})
     assert output_of(command) == "['LC_ALL', 'ONLY', 'PATH'] True True 0o77\n"

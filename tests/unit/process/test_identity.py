@@ -67,9 +67,7 @@ def test_a_number_that_nobody_has_gives_no_identity() -> None:
     assert ProcessIdentity.of(pid) is None
 
 
-def test_members_are_the_session_and_descendants_also_other_sessions(
-    python: PythonCommand, tmp_path: Path
-) -> None:
+def test_members_are_the_session_and_descendants_also_other_sessions(python: PythonCommand, tmp_path: Path) -> None:
     code = (
         "import os, time\n"
         "if os.fork() == 0:\n"
@@ -106,9 +104,7 @@ def test_members_are_found_after_their_leader_is_gone(python: PythonCommand, tmp
 
 
 @pytest.mark.skipif(shutil.which("ps") is None, reason="ps is not installed")
-def test_without_proc_ps_tells_the_same(
-    child: Child, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_without_proc_ps_tells_the_same(child: Child, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     by_proc = table.process_row(child.pid)
     monkeypatch.setattr(table, "_PROC", tmp_path)
     by_ps = table.process_row(child.pid)

@@ -51,16 +51,13 @@ def test_a_refusal_tells_everywhere_that_was_looked_and_what_to_do(tmp_path: Pat
     with pytest.raises(ProgramMissingError) as refusal:
         program_find(TOOL, {"PATH": str(tmp_path)})
     assert refusal.value.detail == (
-        "The tool 2.10 or newer was not found. "
-        f"Looked at: {old}: is 2.9; other-tool on PATH ({tmp_path}): not there."
+        f"The tool 2.10 or newer was not found. Looked at: {old}: is 2.9; other-tool on PATH ({tmp_path}): not there."
     )
     assert refusal.value.remedy == "Install the tool, or set TOOL_BIN to its file."
 
 
 @pytest.mark.parametrize(("answer", "status"), [("no number", 0), ("tool 3.0", 1)])
-def test_a_program_that_does_not_tell_its_version_is_refused(
-    tmp_path: Path, answer: str, status: int
-) -> None:
+def test_a_program_that_does_not_tell_its_version_is_refused(tmp_path: Path, answer: str, status: int) -> None:
     put(tmp_path, "tool", answer, status=status)
     with pytest.raises(ProgramMissingError, match="did not tell its version"):
         program_find(TOOL, {"PATH": str(tmp_path)})

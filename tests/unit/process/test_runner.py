@@ -134,9 +134,7 @@ def test_each_step_of_the_ladder_is_taken_in_turn(python: PythonCommand) -> None
 def test_nothing_of_the_session_is_left(python: PythonCommand, *, leader_ends_by_itself: bool) -> None:
     code = WITH_GRANDCHILD + ("" if leader_ends_by_itself else "while True: time.sleep(1)")
     lines: list[str] = []
-    run(
-        python(code), deadline_seconds=60, ladder=QUICK, should_stop=lambda: bool(lines), on_line=lines.append
-    )
+    run(python(code), deadline_seconds=60, ladder=QUICK, should_stop=lambda: bool(lines), on_line=lines.append)
     assert not lives(int(lines[0]))
 
 
