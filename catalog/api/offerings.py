@@ -1,5 +1,6 @@
 """The catalog as those who order see it."""
 
+import re
 from typing import Any, ClassVar
 
 from django.db.models import QuerySet
@@ -118,6 +119,9 @@ class OfferingOutput(serializers.Serializer[Offering]):
     outputs = OutputOutput(many=True, source="current.outputs")
 
 
+TAG = re.compile(r"[a-z0-9][a-z0-9-]{0,39}\Z")
+"""What a manifest's tags look like."""
+
 _FILTERS = [
     OpenApiParameter("kind", str, enum=OfferingKind.values, description="Only offerings of this kind."),
     OpenApiParameter("tag", str, description="Only offerings with this tag."),
@@ -136,15 +140,16 @@ class OfferingList(ListView):
         """Return the offerings of the catalog.
 
         Raises:
-            FilterInvalidError: No such kind.
+            FilterInvalidError: No such kind, or what cannot be a tag.
         """
-        kind = filters.get("kind")
+        kind, tag = filters.get("kind"), filters.get("tag")
         if kind is not None and kind not in OfferingKind.values:
             msg = f"There is no kind {kind[:80]!r}."
             raise FilterInvalidError(msg, remedy=f"Use one of: {', '.join(OfferingKind.values)}.")
-        return offerings_visible(
-            caller=caller_of(request), kind=OfferingKind(kind) if kind else None, tag=filters.get("tag")
-        )
+        if tag is not None and not TAG.match(tag):
+            msg = f"No tag is written like {tag[:80]!r}."
+            raise FilterInvalidError(msg, remedy="Tags have 1 to 40 of: a-z, 0-9, hyphen.")
+        return offerings_visible(caller=caller_of(request), kind=OfferingKind(kind) if kind else None, tag=tag)
 
 
 class OfferingDetail(APIView):

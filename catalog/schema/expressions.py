@@ -96,6 +96,15 @@ class Negation(Expression):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Conditional(Expression):
+    """``condition ? then : otherwise``."""
+
+    condition: Expression
+    then: Expression
+    otherwise: Expression
+
+
+@dataclass(frozen=True, kw_only=True)
 class ForEach(Expression):
     """``[for name in collection : body]``, without a condition."""
 
@@ -106,7 +115,7 @@ class ForEach(Expression):
 
 @dataclass(frozen=True, kw_only=True)
 class Opaque(Expression):
-    """Anything else: interpolation, conditionals, indexes, splats, arithmetic on unknowns."""
+    """Anything else: interpolation, indexes, splats, arithmetic on unknowns."""
 
 
 _ESCAPE = re.compile(r"\\(?:u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|.)", re.DOTALL)
@@ -267,6 +276,10 @@ class _Reader:
         if isinstance(operand, Literal) and isinstance(operand.value, int | float):
             return Literal(text=text, line=line, value=-operand.value)
         return None
+
+    def _read_conditional(self, node: Node, text: str, line: int) -> Expression:
+        condition, then, otherwise = (self.read(part) for part in _parts(node))
+        return Conditional(text=text, line=line, condition=condition, then=then, otherwise=otherwise)
 
     def _read_for_tuple_expr(self, node: Node, text: str, line: int) -> Expression | None:
         intro = next(children(node, "for_intro"))

@@ -13,6 +13,7 @@ import jsonschema_rs
 
 from catalog.schema.expressions import (
     Call,
+    Conditional,
     Expression,
     ForEach,
     Items,
@@ -97,13 +98,27 @@ def _conjuncts(condition: Expression) -> Iterator[Expression]:
 
 
 def _without_null_arm(condition: Expression, subject: tuple[str, ...]) -> tuple[Expression, bool]:
-    """Split ``var.x == null || rest``; conditions of any other form do not take null."""
-    if isinstance(condition, Operation) and condition.operator == "||":
-        for arm, rest in ((condition.left, condition.right), (condition.right, condition.left)):
-            match arm:
-                case Operation(operator="==", left=Reference(path=path), right=Literal(value=None)) if path == subject:
-                    return rest, True
-    return condition, False
+    """Split ``var.x == null ? true : rest`` and ``var.x == null || rest``; other conditions do not take null.
+
+    Before 1.12 Terraform judges both sides of ``||``, so that only the first form is safe there.
+    """
+    match condition:
+        case Conditional(condition=test, then=Literal(value=True), otherwise=rest) if _is_null(test, subject):
+            return rest, True
+        case Operation(operator="||", left=test, right=rest) if _is_null(test, subject):
+            return rest, True
+        case Operation(operator="||", left=rest, right=test) if _is_null(test, subject):
+            return rest, True
+        case _:
+            return condition, False
+
+
+def _is_null(test: Expression, subject: tuple[str, ...]) -> bool:
+    match test:
+        case Operation(operator="==", left=left, right=Literal(value=None)):
+            return _is(left, subject)
+        case _:
+            return False
 
 
 def _lift(  # noqa: PLR0911 - one arm for each shape

@@ -88,7 +88,8 @@ def _collection(name: str, item: Schema) -> Schema:
 
 
 def _tuple(items: list[Schema]) -> Schema:
-    return {"type": "array", "prefixItems": items, "minItems": len(items), "maxItems": len(items)}
+    each = {"prefixItems": items} if items else {}  # JSON Schema wants at least one there
+    return {"type": "array", **each, "minItems": len(items), "maxItems": len(items)}
 
 
 def _object(of: Members) -> Schema:

@@ -1,11 +1,14 @@
 """Offerings as the catalog shows them. Everybody who may read the catalog sees the same one."""
 
-from django.db.models import Prefetch, QuerySet
+import re
+
+from django.db.models import Prefetch, Q, QuerySet
 
 from catalog.models import Offering, OfferingVersion, Plan
 from catalog.models.offerings import Availability, OfferingKind, VersionStatus
 from platform_api.core.callers import Caller
 from platform_api.core.ids import Prefix, UnknownIdError, is_id, parse
+from platform_api.tenancy.models.teams import SLUG_PATTERN
 
 
 def offerings_visible(
@@ -35,9 +38,13 @@ def offering_get(*, offering: str) -> Offering:
     Raises:
         UnknownIdError: There is none.
     """
-    is_named_by_id = is_id(Prefix.OFFERING, offering)
-    named = {"pk": parse(Prefix.OFFERING, offering)} if is_named_by_id else {"slug": offering}
-    found = _with_versions().filter(**named).first()
+    if is_id(Prefix.OFFERING, offering):
+        named = Q(pk=parse(Prefix.OFFERING, offering))
+    elif re.match(SLUG_PATTERN, offering):
+        named = Q(slug=offering)
+    else:
+        raise UnknownIdError  # no offering can have this name, and PostgreSQL would not even compare some
+    found = _with_versions().filter(named).first()
     if found is None:
         raise UnknownIdError
     return found

@@ -28,7 +28,7 @@ def declaration(index: int, case: dict[str, Any]) -> str:
     lines += [f"{word} = {case[word]}" for word in ("type", "default") if word in case]
     if "rule" in case:
         condition = case["rule"].replace("var.x", f"var.v{index}")
-        lines.append(f'validation {{\n condition = {condition}\n error_message = "No."\n}}')
+        lines.append(f'validation {{\n condition = {condition}\n error_message = "Not for var.v{index}."\n}}')
     return f'variable "v{index}" {{\n' + "\n".join(lines) + "\n}\n"
 
 
