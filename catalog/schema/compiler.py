@@ -124,7 +124,6 @@ class _Declaration:
             description=self._text("description"),
             has_default=default is not None,
             default=self._default(default, schema, is_sensitive=is_sensitive) if default else None,
-            takes_null=takes_null,
             is_sensitive=is_sensitive,
             is_ephemeral=self._flag("ephemeral", default=False),
             messages=tuple(rule.message for rule in rules),

@@ -309,6 +309,8 @@ def _merge(schema: Schema, narrower: Schema) -> Schema:
             merged[keyword] = max(merged[keyword], value)
         elif keyword in {"maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties"}:
             merged[keyword] = min(merged[keyword], value)
+        elif keyword == "enum":
+            merged[keyword] = [choice for choice in merged[keyword] if choice in value]
         else:
             apart[keyword] = value
     if apart:

@@ -20,7 +20,6 @@ class Variable:
         description: Meaning, unit and range; empty where the module says none.
         has_default: Whether it may be left out.
         default: What it is then.
-        takes_null: Whether null is a value of it.
         is_sensitive: Its values are shown nowhere.
         is_ephemeral: Its values are kept nowhere.
         messages: What its validation rules tell.
@@ -35,7 +34,6 @@ class Variable:
     description: str = ""
     has_default: bool = False
     default: Any = None
-    takes_null: bool = True
     is_sensitive: bool = False
     is_ephemeral: bool = False
     messages: tuple[str, ...] = ()

@@ -1,4 +1,7 @@
 import io
+import json
+import os
+import subprocess
 from decimal import Decimal
 from pathlib import Path
 
@@ -115,6 +118,29 @@ def test_a_module_comes_out_of_the_database_whatever_became_of_the_files(publish
     (tmp_path / "widget" / "main.tf").write_text("# changed later\n")
     module_unpack(version=OfferingVersion.objects.get(pk=version.pk), destination=tmp_path / "out")
     assert (tmp_path / "out" / "main.tf").read_text() == MAIN.lstrip()
+
+
+def test_what_comes_out_is_a_module_that_terraform_plans(publish: Publish, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    module_unpack(version=publish(), destination=out)
+    values = {"name": "checkout_orders", "password_verifier": "v", "color": "red"}
+    (out / "terraform.tfvars.json").write_text(json.dumps(values))
+    terraform(out, "init")
+    assert "1 to add, 0 to change, 0 to destroy" in terraform(out, "plan")
+
+
+def terraform(folder: Path, command: str) -> str:
+    done = subprocess.run(
+        ["terraform", command, "-input=false", "-no-color"],
+        cwd=folder,
+        env={"PATH": os.environ["PATH"], "HOME": str(folder), "CHECKPOINT_DISABLE": "1"},
+        capture_output=True,
+        check=False,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def test_an_altered_module_does_not_come_out(publish: Publish, tmp_path: Path) -> None:

@@ -110,6 +110,11 @@ def test_several_rules_narrow_together(declare: Declare) -> None:
     assert remaining == ()
 
 
+def test_several_lists_of_choices_leave_what_is_in_all_of_them(declare: Declare) -> None:
+    schema, _ = ruled(declare, "string", 'contains(["a", "b"], var.x)', 'contains(["b", "c"], var.x)')
+    assert schema == {"type": "string", "enum": ["b"]}
+
+
 @pytest.mark.parametrize(
     ("kind", "conditions", "takes_null"),
     [

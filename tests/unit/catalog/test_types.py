@@ -80,8 +80,8 @@ def test_a_variable_without_a_type_takes_anything_but_null_where_it_says_so(decl
 
 def test_null_is_taken_unless_the_variable_refuses_it(declare: Declare) -> None:
     assert declare("string").schema == {"type": ["string", "null"]}
-    assert declare("string", "nullable = true").takes_null
-    assert not declare("string", STRICT).takes_null
+    assert declare("string", "nullable = true").schema == {"type": ["string", "null"]}
+    assert declare("string", STRICT).schema == {"type": "string"}
 
 
 @pytest.mark.parametrize(
