@@ -13,6 +13,7 @@ urlpatterns = [
     path("favicon.ico", RedirectView.as_view(url="/static/slipway/favicon.svg", permanent=True)),
     path("admin/", admin.site.urls),
     path("api/v1/", include("platform_api.tenancy.api.urls")),
+    path("api/v1/", include("catalog.api.urls")),
     path("docs/", SpectacularSwaggerSplitView.as_view(url_name="openapi"), name="docs"),
     path("docs/openapi.yaml", SpectacularAPIView.as_view(), name="openapi"),
 ]

@@ -5,6 +5,7 @@ from pathlib import Path
 from platform_api.settings import env
 from platform_api.settings.components.celery import celery
 from platform_api.settings.components.database import databases
+from platform_api.settings.components.fleet import fleet_database
 from platform_api.settings.components.logs import logs
 from platform_api.settings.components.rest import REST_FRAMEWORK, SPECTACULAR_SETTINGS  # noqa: F401 - settings by their names
 
@@ -16,6 +17,7 @@ DEBUG = False
 ALLOWED_HOSTS = env.words("SLIPWAY_ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 
 INSTALLED_APPS = [
+    "catalog",
     "platform_api.tenancy",
     "platform_api.audit",
     "platform_api.idempotency",
@@ -88,4 +90,6 @@ STATICFILES_DIRS = [BASE_DIR / "platform_api" / "static"]
 STATIC_ROOT: Path | None = BASE_DIR / "staticfiles"
 
 CELERY = celery()
+FLEET_DATABASE = fleet_database()
+CATALOG_AGE_SECONDS = 1.0  # how long a process takes its word for what can be ordered
 LOGGING = logs(is_json=False, level=env.text("SLIPWAY_LOG_LEVEL", default="INFO"))

@@ -29,4 +29,8 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "ENUM_NAME_OVERRIDES": {
+        "Availability": "catalog.models.offerings.Availability",
+        "VersionStatus": "catalog.models.offerings.VersionStatus",
+    },
 }

@@ -1,0 +1,42 @@
+"""``sync_catalog``: publish what a checkout offers and the catalog has not yet; safe to repeat."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from catalog.management.paths import add_paths, module_folders
+from catalog.manifest.reading import candidate_read
+from catalog.schema.problems import ModuleBrokenError
+from catalog.services.publishing import version_publish
+from platform_api.core.callers import system_caller
+from platform_api.core.errors import SlipwayError
+
+
+class Command(BaseCommand):
+    help = "Publish the versions in terraform_modules/ that are new. What is broken is told, the others are published."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        add_paths(parser)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        caller = system_caller("sync_catalog")
+        refused = 0
+        for folder in module_folders(options["paths"]):
+            try:
+                candidate = candidate_read(folder)
+                publication = version_publish(candidate=candidate, caller=caller)
+            except ModuleBrokenError as error:
+                refused += 1
+                self.stdout.write(f"{folder.name}: refused, {len(error.problems)} found")
+                for problem in error.problems:
+                    self.stderr.write(f"  {folder.name}/{problem}")
+            except SlipwayError as error:
+                refused += 1
+                self.stdout.write(f"{folder.name}: refused")
+                self.stderr.write(f"  {error.detail} {error.remedy}")
+            else:
+                word = "published" if publication.is_new else "unchanged"
+                self.stdout.write(f"{folder.name} {publication.version.version}: {word}")
+        if refused:
+            msg = f"{refused} refused; see above for file and line."
+            raise CommandError(msg)

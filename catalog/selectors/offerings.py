@@ -1,0 +1,61 @@
+"""Offerings as the catalog shows them. Everybody who may read the catalog sees the same one."""
+
+import re
+
+from django.db.models import Prefetch, Q, QuerySet
+
+from catalog.models import Offering, OfferingVersion, Plan
+from catalog.models.offerings import Availability, OfferingKind, VersionStatus
+from platform_api.core.callers import Caller
+from platform_api.core.ids import Prefix, UnknownIdError, is_id, parse
+from platform_api.tenancy.models.teams import SLUG_PATTERN
+
+
+def offerings_visible(
+    *, caller: Caller, kind: OfferingKind | None = None, tag: str | None = None
+) -> QuerySet[Offering]:
+    """Return the offerings in the catalog, with versions and plans, in three queries.
+
+    Args:
+        caller: Who asks; overseers see retired offerings too.
+        kind: Only those of a kind.
+        tag: Only those with a published version that has this tag.
+    """
+    offerings = _with_versions()
+    if not (caller.is_auditor or caller.is_platform_admin):
+        offerings = offerings.filter(status=Availability.ACTIVE)
+    if kind is not None:
+        offerings = offerings.filter(kind=kind)
+    if tag is not None:
+        tagged = OfferingVersion.objects.filter(status=VersionStatus.PUBLISHED, manifest__tags__contains=[tag])
+        offerings = offerings.filter(pk__in=tagged.values("offering"))
+    return offerings
+
+
+def offering_get(*, offering: str) -> Offering:
+    """Return an offering by slug or id, with versions and plans; a retired one too, for its resources live on.
+
+    Raises:
+        UnknownIdError: There is none.
+    """
+    if is_id(Prefix.OFFERING, offering):
+        named = Q(pk=parse(Prefix.OFFERING, offering))
+    elif re.match(SLUG_PATTERN, offering):
+        named = Q(slug=offering)
+    else:
+        raise UnknownIdError  # no offering can have this name, and PostgreSQL would not even compare some
+    found = _with_versions().filter(named).first()
+    if found is None:
+        raise UnknownIdError
+    return found
+
+
+def _with_versions() -> QuerySet[Offering]:
+    plans = Prefetch("plans", queryset=Plan.objects.order_by("id"))
+    return (
+        Offering.objects.prefetch_related(
+            Prefetch("versions", queryset=OfferingVersion.objects.prefetch_related(plans).order_by("id"))
+        )
+        .filter(versions__isnull=False)
+        .distinct()
+    )

@@ -1,0 +1,206 @@
+"""What the ordering path needs to know of an offering, a version and a plan: one value, and as a rule no query.
+
+A process keeps what it looked up for ``CATALOG_AGE_SECONDS``, so a retired plan can be ordered that much longer, which
+no user can tell from having been a second faster; a generation read from the database would cost every order a query.
+Judges are compiled once a plan and kept for good, because versions and plans never change.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from time import monotonic
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+
+from catalog.models import Offering, OfferingVersion, Plan
+from catalog.models.offerings import Availability, VersionStatus
+from catalog.schema.judgement import Finding, Judge, parameters_judge
+from platform_api.core.errors import RefusedError
+
+MAX_KEPT = 1000
+"""Entries of a process; more than any catalog has plans, and a bound on what made-up names could fill."""
+
+
+class NotOrderableError(RefusedError):
+    """No such offering, version or plan, or none that can be ordered; the finding lists the choices."""
+
+    code = "request_refused"
+    title = "The request was refused"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Orderable:
+    """An offering, a version and a plan that can be ordered together.
+
+    Attributes:
+        offering_id: The offering.
+        offering: Its slug.
+        kind: How the catalog groups it.
+        version_id: The version.
+        version: Its number.
+        digest: SHA-256 of its packed module, in hex.
+        plan_id: The plan.
+        plan: Its slug.
+        points: What the quota is charged.
+        monthly_amount: Price of a month.
+        currency: ISO 4217 code of the price.
+        judge: Judges the parameters of a request, for this plan.
+        defaults: What holds for parameters that a request leaves out: the plan's, then the module's.
+        connection_kind: Kind of target that it is made on.
+        allows_ephemeral: May stand in an environment that expires.
+        plan_timeout_seconds: After which a plan is interrupted.
+        apply_timeout_seconds: After which an apply is interrupted.
+        stateful_types: Terraform types that hold data.
+        platform_variables: What the platform puts into which variable.
+        credentials: Verifiers, user name output and URI template; None where it hands out none.
+        shown_outputs: Outputs for everybody who sees the resource.
+        sensitive_outputs: Outputs shown only together with the credentials.
+    """
+
+    offering_id: UUID
+    offering: str
+    kind: str
+    version_id: UUID
+    version: str
+    digest: str
+    plan_id: UUID
+    plan: str
+    points: int
+    monthly_amount: Decimal
+    currency: str
+    judge: Judge
+    defaults: Mapping[str, Any]
+    connection_kind: str
+    allows_ephemeral: bool
+    plan_timeout_seconds: int
+    apply_timeout_seconds: int
+    stateful_types: tuple[str, ...]
+    platform_variables: Mapping[str, str]
+    credentials: Mapping[str, Any] | None
+    shown_outputs: tuple[str, ...]
+    sensitive_outputs: tuple[str, ...]
+
+
+_kept: dict[tuple[str, str | None, str], tuple[float, Orderable]] = {}
+_judges: dict[UUID, Judge] = {}
+
+
+def orderable_get(*, offering: str, plan: str, version: str | None = None) -> Orderable:
+    """Return what can be ordered under these names.
+
+    Args:
+        offering: Slug.
+        plan: Slug.
+        version: Number; without it the highest published one.
+
+    Raises:
+        NotOrderableError: Says which of the names is wrong or retired, and what there is instead.
+    """
+    key, now = (offering, version, plan), monotonic()
+    kept = _kept.get(key)
+    if kept is not None and now < kept[0]:
+        return kept[1]
+    found = _look_up(offering=offering, plan=plan, version=version)
+    if len(_kept) >= MAX_KEPT:
+        _kept.clear()
+    _kept[key] = (now + settings.CATALOG_AGE_SECONDS, found)
+    return found
+
+
+def _look_up(*, offering: str, plan: str, version: str | None) -> Orderable:
+    found = Offering.objects.filter(slug=offering).prefetch_related("versions").first()
+    if found is None or found.status != Availability.ACTIVE:
+        raise _offering_refused(offering, found)
+    chosen = _version(found, version)
+    plans = list(Plan.objects.filter(version=chosen))
+    named = next((each for each in plans if each.slug == plan), None)
+    if named is None or named.status != Availability.ACTIVE:
+        raise _plan_refused(plan, named, plans)
+    return _orderable(found, chosen, named)
+
+
+def _version(offering: Offering, number: str | None) -> OfferingVersion:
+    current, versions = offering.current, offering.newest_first
+    if number is None:
+        if current is not None and current.status != VersionStatus.RETIRED:
+            return current
+        detail = f"No version of {offering.slug} can be ordered any more."
+        raise _refused("#/offering", "version_retired", detail, "Choose another offering.")
+    named = next((each for each in versions if each.version == number), None)
+    if named is not None and named.status != VersionStatus.RETIRED:
+        return named
+    choices = _listed(each.version for each in versions if each.status != VersionStatus.RETIRED)
+    if named is None:
+        raise _refused("#/version", "version_unknown", f"{offering.slug} has no version {_quoted(number)}.", choices)
+    raise _refused("#/version", "version_retired", f"Version {number} of {offering.slug} is retired.", choices)
+
+
+def _offering_refused(slug: str, found: Offering | None) -> NotOrderableError:
+    active = Offering.objects.filter(status=Availability.ACTIVE, versions__isnull=False).distinct()
+    choices = _listed(active.order_by("slug").values_list("slug", flat=True))
+    if found is None:
+        return _refused("#/offering", "unknown_offering", f"There is no offering {_quoted(slug)}.", choices)
+    return _refused("#/offering", "offering_retired", f"Offering {slug} is retired.", choices)
+
+
+def _plan_refused(slug: str, found: Plan | None, plans: list[Plan]) -> NotOrderableError:
+    choices = _listed(each.slug for each in plans if each.status == Availability.ACTIVE)
+    if found is None:
+        return _refused("#/plan", "unknown_plan", f"There is no plan {_quoted(slug)}.", choices)
+    return _refused("#/plan", "plan_retired", f"Plan {slug} is retired.", choices)
+
+
+def _quoted(name: str) -> str:
+    return repr(name[:80])
+
+
+def _listed(names: Iterable[str]) -> str:
+    choices = ", ".join(names)
+    return f"Choose one of: {choices}." if choices else "There is none to choose at present."
+
+
+def _refused(pointer: str, code: str, detail: str, remedy: str) -> NotOrderableError:
+    finding: Finding = {"pointer": pointer, "code": code, "detail": detail, "remedy": remedy}
+    return NotOrderableError(detail, remedy=remedy, errors=[finding])
+
+
+def _judge(version: OfferingVersion, plan: Plan) -> Judge:
+    judge = _judges.get(plan.pk)
+    if judge is None:
+        judge = parameters_judge(version.parameters_schema, plan=plan.slug, given=plan.parameters, limits=plan.limits)
+        if len(_judges) >= MAX_KEPT:
+            _judges.clear()
+        _judges[plan.pk] = judge
+    return judge
+
+
+def _orderable(offering: Offering, version: OfferingVersion, plan: Plan) -> Orderable:
+    manifest = version.manifest
+    properties = version.parameters_schema["properties"]
+    defaults = {name: schema["default"] for name, schema in properties.items() if "default" in schema}
+    return Orderable(
+        offering_id=offering.pk,
+        offering=offering.slug,
+        kind=offering.kind,
+        version_id=version.pk,
+        version=version.version,
+        digest=version.digest,
+        plan_id=plan.pk,
+        plan=plan.slug,
+        points=plan.quota_points,
+        monthly_amount=plan.monthly_amount,
+        currency=plan.currency,
+        judge=_judge(version, plan),
+        defaults={**defaults, **plan.parameters},
+        connection_kind=version.connection_kind,
+        allows_ephemeral=manifest["allows_ephemeral"],
+        plan_timeout_seconds=manifest["timeouts"]["plan_seconds"],
+        apply_timeout_seconds=manifest["timeouts"]["apply_seconds"],
+        stateful_types=tuple(manifest["stateful_types"]),
+        platform_variables=manifest["variables"]["platform"],
+        credentials=manifest["credentials"],
+        shown_outputs=tuple(manifest["outputs"]["shown"]),
+        sensitive_outputs=tuple(manifest["outputs"]["sensitive"]),
+    )
