@@ -58,7 +58,11 @@ def _cores() -> int:
 
 PLAN = Plan(
     module="platform_api.embedded",
-    preparations=(Preparation(name="migrate", argv=(sys.executable, "manage.py", "migrate", "--no-input")),),
+    preparations=(
+        Preparation(name="migrate", argv=(sys.executable, "manage.py", "migrate", "--no-input")),
+        Preparation(name="seed_connections", argv=(sys.executable, "manage.py", "seed_connections")),
+        Preparation(name="sync_catalog", argv=(sys.executable, "manage.py", "sync_catalog")),
+    ),
     parts=(
         Part(
             name=API,

@@ -36,6 +36,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "platform_api.core.http.correlation.CorrelationMiddleware",
     "platform_api.core.http.security.SecurityHeadersMiddleware",
+    "platform_api.core.http.sanity.AddressSanityMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

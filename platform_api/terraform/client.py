@@ -28,7 +28,7 @@ class PlanChangedError(ConflictError):
     """The plan at hand is not the one that was judged; it is not applied."""
 
     code = "terraform_plan_changed"
-    title = "The plan is not the one that was judged."
+    title = "The plan is not the one that was judged"
     remedy = "Plan again, and have the new plan judged."
 
 

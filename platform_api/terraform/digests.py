@@ -11,7 +11,7 @@ class TreeUnfitError(FaultError):
     """A folder holds what cannot be named by content: a socket, a device or a pipe."""
 
     code = "tree_unfit"
-    title = "A folder holds something else than files, folders and links."
+    title = "A folder holds something else than files, folders and links"
 
 
 def tree_digest(folder: Path) -> str:

@@ -18,7 +18,7 @@ class PlanUnreadableError(FaultError):
     """The plan's JSON is not of the form that we know, so nobody can judge it and it is not applied."""
 
     code = "terraform_plan_unreadable"
-    title = "Terraform's plan could not be read."
+    title = "Terraform's plan could not be read"
     remedy = "Ask the platform's operators; the version of Terraform may be one that Slipway does not know."
 
 

@@ -14,7 +14,7 @@ class StateUnreadableError(FaultError):
     """The bytes are no state, or only the first part of one."""
 
     code = "terraform_state_unreadable"
-    title = "A Terraform state could not be read."
+    title = "A Terraform state could not be read"
     remedy = "Take the version stored before it; if every version is like this, ask the platform's operators."
 
 

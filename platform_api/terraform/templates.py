@@ -26,7 +26,7 @@ class TemplateUnfitError(FaultError):
     """A module cannot be made ready; the text quotes Terraform."""
 
     code = "template_unfit"
-    title = "A module could not be made ready for runs."
+    title = "A module could not be made ready for runs"
     remedy = "Correct the module and publish a new version of its offering."
 
 
@@ -34,7 +34,7 @@ class TemplateDamagedError(FaultError):
     """A template is not what it was when it was made; it is not used."""
 
     code = "template_damaged"
-    title = "A prepared module was changed."
+    title = "A prepared module was changed"
     remedy = "Find out who changed it; then remove its folder, and it is made anew."
 
 

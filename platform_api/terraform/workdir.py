@@ -28,7 +28,7 @@ class WorkdirBusyError(UnavailableError):
     """Terraform of an earlier attempt still works in the run's folder; it was told to stop when its worker died."""
 
     code = "workdir_busy"
-    title = "An earlier attempt of this run is still ending."
+    title = "An earlier attempt of this run is still ending"
     remedy = "Try again; it ends when what is in flight is done."
 
 
@@ -36,7 +36,7 @@ class DiskSpaceError(UnavailableError):
     """The worker's disk is full, or too full to begin."""
 
     code = "worker_disk_full"
-    title = "The worker's disk has not enough room for a run."
+    title = "The worker's disk has not enough room for a run"
     remedy = "Make room on the worker's disk; the run can be repeated afterwards."
 
 
@@ -44,7 +44,7 @@ class InputsUnusableError(RefusedError):
     """Variables hold what JSON or UTF-8 cannot carry."""
 
     code = "inputs_unusable"
-    title = "The variables cannot be handed to Terraform."
+    title = "The variables cannot be handed to Terraform"
     remedy = "Give finite numbers and texts of whole Unicode characters."
 
 

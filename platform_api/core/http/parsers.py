@@ -39,7 +39,7 @@ class UnstorableTextError(MalformedError):
     """Text that PostgreSQL cannot keep."""
 
     code = "unstorable_text"
-    title = "The body holds text that cannot be stored"
+    title = "The call holds text that cannot be stored"
     remedy = "Leave out NUL characters and lone surrogates."
 
 

@@ -107,12 +107,17 @@ def test_a_page_costs_one_query_beside_the_token(
         ("limit=99999999999999999999", "invalid_filter"),
         ("cursor=x", "invalid_cursor"),
         ("cursor=", "invalid_cursor"),
-        ("cursor=%00", "invalid_cursor"),
     ],
 )
 def test_a_bad_query_is_refused_and_not_ignored(people: People, query: str, code: str) -> None:
     answer = people.owner.client.get(f"/api/v1/projects?{query}")
     assert (answer.status_code, answer.json()["code"]) == (400, code)
+
+
+@pytest.mark.parametrize("path", ["/api/v1/projects/%00", "/api/v1/projects?team=%00", "/api/v1/projects?%00=1"])
+def test_a_nul_in_the_address_is_refused(people: People, path: str) -> None:
+    answer = people.owner.client.get(path)
+    assert (answer.status_code, answer.json()["code"]) == (400, "unstorable_text")
 
 
 def test_a_cursor_of_another_list_is_refused(people: People) -> None:
