@@ -93,6 +93,7 @@ def test_the_list_is_filtered_by_kind_and_tag(people: People, publish: Publish) 
     assert slugs(person, "?kind=cache&tag=round") == []
 
 
+@pytest.mark.parametrize("query", ["kind=what", "kind=", "colour=red", "tags=round", "tag=Round", "tag="])
 def test_a_filter_that_is_not_known_is_refused(people: People, query: str) -> None:
     answer = people.owner.client.get(f"/api/v1/offerings?{query}")
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_filter")
