@@ -5,6 +5,7 @@ from pathlib import Path
 from platform_api.settings import env
 from platform_api.settings.components.celery import celery
 from platform_api.settings.components.database import databases
+from platform_api.settings.components.governance import policy_places, quota_defaults
 from platform_api.settings.components.logs import logs
 from platform_api.settings.components.rest import REST_FRAMEWORK, SPECTACULAR_SETTINGS  # noqa: F401 - settings by their names
 
@@ -19,6 +20,7 @@ INSTALLED_APPS = [
     "platform_api.tenancy",
     "platform_api.audit",
     "platform_api.idempotency",
+    "governance",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -87,4 +89,6 @@ STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 
 CELERY = celery()
+QUOTA_DEFAULTS = quota_defaults()
+POLICY_SOCKET, POLICY_DIR = policy_places(BASE_DIR)
 LOGGING = logs(is_json=False, level=env.text("SLIPWAY_LOG_LEVEL", default="INFO"))

@@ -1,0 +1,3 @@
+from governance.models.quotas import EntryMove, Pool, Quota, QuotaEntry, ScopeType
+
+__all__ = ["EntryMove", "Pool", "Quota", "QuotaEntry", "ScopeType"]
