@@ -292,15 +292,18 @@ def test_a_statement_goes_on_where_its_condition_holds() -> None:
 @pytest.mark.parametrize("condition", ["false", "null"])
 def test_a_statement_refuses_itself_as_a_whole_with_a_code(condition: str) -> None:
     quota = quotas_ensure(facts=CHECKOUT, kinds=["points"])[0]
-    with pytest.raises(DatabaseError, match="^quota_exceeded") as caught, transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute(
-                f"""
-                WITH moved AS (UPDATE quota SET used = 1 WHERE id = %s RETURNING id)
-                SELECT refuse_unless({condition}, 'quota_exceeded') FROM moved
-                """,
-                [quota.pk],
-            )
+    with (
+        pytest.raises(DatabaseError, match="quota_exceeded") as caught,
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(
+            f"""
+            WITH moved AS (UPDATE quota SET used = 1 WHERE id = %s RETURNING id)
+            SELECT refuse_unless({condition}, 'quota_exceeded') FROM moved
+            """,
+            [quota.pk],
+        )
     assert getattr(caught.value.__cause__, "sqlstate", None) == "SW001"
     quota.refresh_from_db()
     assert quota.used == 0
