@@ -15,6 +15,7 @@ TEST_SUFFIX = "_test.rego"
 NAME = re.compile(r"[a-z][a-z0-9_]{1,63}\Z")
 QUERY = re.compile(r"data(\.[a-z][a-z0-9_]*)+\.(deny|warn)\Z")
 TOKEN = re.compile(r'`[^`]*`|#[^\n]*|"(?:[^"\\\n]|\\.)*"')
+WITH = re.compile(r"\bwith\s+(input|data)\b")
 
 
 class Stage(StrEnum):
@@ -84,7 +85,7 @@ def policy_set_load(folder: Path) -> PolicySet:
 
     Raises:
         PolicySetError: A file is missing or unreadable, the manifest is not of the form that docs/policies.md says, or
-            a module has an escape in a quoted text, which the engine would not read as Rego means it.
+            a module has what the engine misreads or dies of: an escape in a quoted text, or ``with``.
     """
     try:
         manifest = (folder / MANIFEST).read_bytes()
@@ -99,7 +100,7 @@ def policy_set_load(folder: Path) -> PolicySet:
     except yaml.YAMLError as error:
         raise PolicySetError(f"{folder / MANIFEST} is not YAML: {error}.") from error
     for name, source in modules.items():
-        _check_texts(folder / name, source)
+        _check_source(folder / name, source)
     try:
         policies = tuple(_policy(entry) for entry in content["policies"])
         name, version = _matching(NAME, content["id"], "id"), int(content["version"])
@@ -138,11 +139,13 @@ def _said(error: Exception) -> str:
     return str(error)
 
 
-def _check_texts(path: Path, source: str) -> None:
+def _check_source(path: Path, source: str) -> None:
     for token in TOKEN.finditer(source):
         if token[0].startswith('"') and "\\" in token[0]:
             line = source.count("\n", 0, token.start()) + 1
             raise PolicySetError(f"{path}:{line}: write {token[0]} as a raw text, between backticks.")
+    if WITH.search(TOKEN.sub("", source)):
+        raise PolicySetError(f"{path}: the engine aborts on Rego's with; pass what differs as an argument.")
 
 
 def _digest(manifest: bytes, modules: Mapping[str, str]) -> str:

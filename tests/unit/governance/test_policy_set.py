@@ -82,6 +82,24 @@ def test_an_escape_in_a_quoted_text_is_refused_with_its_line(folder: Path, sourc
         policy_set_load(folder)
 
 
+@pytest.mark.parametrize(
+    ("line", "is_taken"),
+    [
+        ("x if count(y) == 0 with input as m", False),
+        ("x if count(y) == 0 with data.p.z as m", False),
+        ('x := "with input as m"', True),
+        ("# with input as m", True),
+    ],
+)
+def test_what_the_engine_would_die_of_is_refused(folder: Path, line: str, *, is_taken: bool) -> None:
+    (folder / "one.rego").write_text(f"package p\n\n{line}\n")
+    if is_taken:
+        assert policy_set_load(folder).policies
+        return
+    with pytest.raises(PolicySetError, match="aborts on Rego's with"):
+        policy_set_load(folder)
+
+
 def test_a_folder_that_is_missing_is_named(tmp_path: Path) -> None:
     with pytest.raises(PolicySetError, match="nowhere"):
         policy_set_load(tmp_path / "nowhere")
