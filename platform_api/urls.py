@@ -14,6 +14,8 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/v1/", include("platform_api.tenancy.api.urls")),
     path("api/v1/", include("catalog.api.urls")),
+    path("api/v1/", include("provisioning.api.urls")),
+    path("api/v1/", include("governance.api.urls")),
     path("docs/", SpectacularSwaggerSplitView.as_view(url_name="openapi"), name="docs"),
     path("docs/openapi.yaml", SpectacularAPIView.as_view(), name="openapi"),
 ]

@@ -2,14 +2,16 @@
 
 from collections.abc import Iterator
 from itertools import count
+from pathlib import Path
 
 import pytest
 from django.core.management import call_command
 from django.db import connection, connections
-from pytest_django import DjangoDbBlocker
+from pytest_django import DjangoDbBlocker, Settings
 
 from tests import databases
 from tests.people import People
+from tests.policies import PolicyHelper
 
 MAIN = "slipway_test"
 _numbers = count(1)
@@ -66,3 +68,19 @@ def people(db: None) -> People:
 def committed_people(committing_database: str) -> People:
     """People in a database of the test's own, whose rows other connections see."""
     return People()
+
+
+@pytest.fixture(scope="session")
+def shared_policy_helper(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PolicyHelper]:
+    """A helper with the shipped policies, started once; tests that harm theirs start one of their own."""
+    folder: Path = tmp_path_factory.mktemp("policy")
+    helper = PolicyHelper(folder).start()
+    yield helper
+    helper.stop()
+
+
+@pytest.fixture
+def policy_helper(shared_policy_helper: PolicyHelper, settings: Settings) -> PolicyHelper:
+    """The shared helper, as the one that the service asks."""
+    settings.POLICY_SOCKET = shared_policy_helper.socket
+    return shared_policy_helper

@@ -6,7 +6,7 @@ from string import Formatter
 from typing import Any
 
 from catalog.manifest.documents import Document
-from catalog.schema.judgement import parameters_judge
+from catalog.schema.parameters import parameters_judge
 from catalog.schema.problems import Problem
 from catalog.schema.types import Schema
 from catalog.schema.variables import Interface

@@ -11,10 +11,10 @@ from catalog.manifest.checks import problems_between
 from catalog.manifest.documents import Document, document_read
 from catalog.manifest.packing import module_pack
 from catalog.schema.compiler import interface_read, parameters_schema
-from catalog.schema.judgement import Judge
 from catalog.schema.problems import ModuleBrokenError, Problem
 from catalog.schema.types import Schema
 from catalog.schema.variables import Interface
+from platform_api.core.judgement import Judge
 
 T = TypeVar("T")
 

@@ -6,16 +6,15 @@ from pathlib import Path
 from catalog.schema.blocks import Block, module_blocks
 from catalog.schema.expressions import Expression, Literal
 from catalog.schema.problems import ModuleBrokenError, Problem
-from catalog.schema.rules import Rule, compile_schema, rules_lift
+from catalog.schema.rules import Rule, rules_lift
 from catalog.schema.types import Schema, TypeBrokenError, or_null, type_schema
 from catalog.schema.values import NotConstantError, value_of
 from catalog.schema.variables import Interface, Output, Variable
+from platform_api.core.judgement import RULES, compile_schema
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 PLAN_TIME = "x-checked-at-plan-time"
 """Vendor keyword: messages of the rules that only a plan can judge."""
-RULES = "x-rules"
-"""Vendor keyword: what the module tells about the values it takes."""
 
 VARIABLE_ATTRIBUTES = frozenset({"type", "description", "default", "nullable", "sensitive", "ephemeral"})
 

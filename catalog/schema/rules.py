@@ -24,6 +24,7 @@ from catalog.schema.expressions import (
 )
 from catalog.schema.types import Schema
 from catalog.schema.values import NotConstantError, value_of
+from platform_api.core.judgement import compile_schema
 
 MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
 BOUNDS = {"<": "exclusiveMaximum", "<=": "maximum", ">": "exclusiveMinimum", ">=": "minimum"}
@@ -287,15 +288,6 @@ def is_portable(pattern: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def compile_schema(schema: Schema) -> jsonschema_rs.Draft202012Validator:
-    """Compile with an engine whose time grows with the text and not with the pattern's cleverness.
-
-    Raises:
-        ValueError: The schema is not sound.
-    """
-    return jsonschema_rs.Draft202012Validator(schema, pattern_options=jsonschema_rs.RegexOptions(), offline=True)
 
 
 def _merge(schema: Schema, narrower: Schema) -> Schema:

@@ -1,6 +1,8 @@
 """Offerings as the catalog shows them. Everybody who may read the catalog sees the same one."""
 
 import re
+from collections.abc import Collection
+from uuid import UUID
 
 from django.db.models import Prefetch, Q, QuerySet
 
@@ -48,6 +50,17 @@ def offering_get(*, offering: str) -> Offering:
     if found is None:
         raise UnknownIdError
     return found
+
+
+def newest_versions(offering_ids: Collection[UUID]) -> dict[UUID, str]:
+    """Return the highest published version of each offering, in one query; one without any is left out."""
+    published = OfferingVersion.objects.filter(offering__in=offering_ids, status=VersionStatus.PUBLISHED)
+    newest: dict[UUID, OfferingVersion] = {}
+    for version in published.only("offering", "version"):
+        known = newest.get(version.offering_id)
+        if known is None or version.order > known.order:
+            newest[version.offering_id] = version
+    return {offering_id: version.version for offering_id, version in newest.items()}
 
 
 def _with_versions() -> QuerySet[Offering]:

@@ -16,8 +16,9 @@ from django.conf import settings
 
 from catalog.models import Offering, OfferingVersion, Plan
 from catalog.models.offerings import Availability, VersionStatus
-from catalog.schema.judgement import Finding, Judge, parameters_judge
+from catalog.schema.parameters import parameters_judge
 from platform_api.core.errors import RefusedError
+from platform_api.core.judgement import Finding, Judge
 
 MAX_KEPT = 1000
 """Entries of a process; more than any catalog has plans, and a bound on what made-up names could fill."""

@@ -45,3 +45,36 @@ class GrantSequence(migrations.RunSQL):
     def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
         """Write the operation as it was said."""
         return (self.__class__.__name__, [self.sequence], {})
+
+
+class AppendOnly(migrations.RunSQL):
+    """Refuse every change of a table's rows but new ones, to everyone; its owner too.
+
+    Args:
+        table: Name of the table; one that is partitioned needs its TRUNCATE refused on each partition besides.
+    """
+
+    def __init__(self, table: str) -> None:
+        self.table = table
+        super().__init__(
+            sql=f"""
+                CREATE FUNCTION {table}_is_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
+                BEGIN
+                    RAISE EXCEPTION '{table} is append-only: % is refused', TG_OP
+                        USING ERRCODE = 'insufficient_privilege';
+                END $$;
+                CREATE TRIGGER {table}_no_change BEFORE UPDATE OR DELETE ON {table}
+                    FOR EACH ROW EXECUTE FUNCTION {table}_is_append_only();
+                CREATE TRIGGER {table}_no_truncate BEFORE TRUNCATE ON {table}
+                    FOR EACH STATEMENT EXECUTE FUNCTION {table}_is_append_only();
+            """,
+            reverse_sql=f"DROP FUNCTION {table}_is_append_only() CASCADE",
+        )
+
+    def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
+        """Write the operation as it was said."""
+        return (self.__class__.__name__, [self.table], {})
+
+    def describe(self) -> str:
+        """Say in the plan of a migration what is refused."""
+        return f"Refuse changes of rows in {self.table}"

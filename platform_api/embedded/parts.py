@@ -28,7 +28,7 @@ class Part:
     """One process of the application."""
 
     name: str
-    # The word ``{port}`` in it stands for the port of the API.
+    # The word ``{port}`` in it stands for the port of the API, ``{state}`` for the state folder.
     argv: tuple[str, ...]
     ladder: Ladder = _POLITE
     # Asked over HTTP on the part's port until it answers 200; empty where being alive is all that can be
@@ -65,6 +65,13 @@ PLAN = Plan(
     ),
     parts=(
         Part(
+            name="policy",
+            argv=(
+                *(sys.executable, "-m", "governance.engine"),
+                *("--socket", "{state}/run/policy.sock", "--policies", "policies"),
+            ),
+        ),
+        Part(
             name=API,
             argv=(
                 *(sys.executable, "-m", "granian", "--interface", "wsgi", "platform_api.wsgi:application"),
@@ -74,6 +81,7 @@ PLAN = Plan(
             ),
             ready_path="/health/ready",
         ),
+        Part(name="dispatcher", argv=(sys.executable, "manage.py", "run_dispatcher")),
         Part(
             name="worker",
             argv=(

@@ -203,7 +203,8 @@ class Supervisor:
         log = self._folder.log(part.name)
         mark = log_size(log)
         port = self._state.ports[API] if part.ready_path else None
-        argv = tuple(word.replace("{port}", str(self._state.ports[API])) for word in part.argv)
+        words = {"{port}": str(self._state.ports[API]), "{state}": str(self._folder.path)}
+        argv = tuple(_filled(word, words) for word in part.argv)
 
         def is_ready() -> bool:
             if part.ready_path:
@@ -321,3 +322,9 @@ class Supervisor:
     def _welcome(self) -> str:
         where = f"the API answers at {self._state.api_url}" if self._state.api_url else "the servers are ready"
         return f"up: {where}; addresses are in {self._folder.environment}, logs in {self._folder.path / 'logs'}"
+
+
+def _filled(word: str, values: Mapping[str, str]) -> str:
+    for name, value in values.items():
+        word = word.replace(name, value)
+    return word

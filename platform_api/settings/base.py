@@ -3,9 +3,11 @@
 from pathlib import Path
 
 from platform_api.settings import env
+from platform_api.settings.components import worker
 from platform_api.settings.components.celery import celery
 from platform_api.settings.components.database import databases
 from platform_api.settings.components.fleet import fleet_database
+from platform_api.settings.components.governance import policy_places, quota_defaults
 from platform_api.settings.components.logs import logs
 from platform_api.settings.components.rest import REST_FRAMEWORK, SPECTACULAR_SETTINGS  # noqa: F401 - settings by their names
 
@@ -21,6 +23,8 @@ INSTALLED_APPS = [
     "platform_api.tenancy",
     "platform_api.audit",
     "platform_api.idempotency",
+    "provisioning",
+    "governance",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -93,4 +97,10 @@ STATIC_ROOT: Path | None = BASE_DIR / "staticfiles"
 CELERY = celery()
 FLEET_DATABASE = fleet_database()
 CATALOG_AGE_SECONDS = 1.0  # how long a process takes its word for what can be ordered
+QUOTA_DEFAULTS = quota_defaults()
+POLICY_SOCKET, POLICY_DIR = policy_places(BASE_DIR)
+WORKER_DIR = worker.folder(BASE_DIR)
+WORKER_SLOTS = worker.slots()
+WORKER_POOLS = worker.pools()
+LEASE_SECONDS = worker.lease_seconds()
 LOGGING = logs(is_json=False, level=env.text("SLIPWAY_LOG_LEVEL", default="INFO"))

@@ -11,6 +11,7 @@ from rest_framework import exceptions as rest
 from platform_api.core import errors
 from platform_api.core.http.parsers import BodyTooLargeError, MalformedJsonError
 from platform_api.core.ids import UnknownIdError
+from platform_api.core.pointers import escape
 
 logger = logging.getLogger(__name__)
 
@@ -168,8 +169,3 @@ def field_errors(detail: Any, *, pointer: str = "#") -> list[dict[str, Any]]:
         ]
     code, remedy = FIELD_CODES.get(detail.code, ("invalid_value", "See the API's schema for what is allowed."))
     return [{"pointer": pointer, "code": code, "detail": str(detail), "remedy": remedy}]
-
-
-def escape(name: str) -> str:
-    """Escape one step of a JSON pointer (RFC 6901)."""
-    return name.replace("~", "~0").replace("/", "~1")

@@ -4,16 +4,15 @@ Lists are ordered by id, newest first; UUIDv7 ids sort by time. A cursor is sign
 back one that this service gave out for this list.
 """
 
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
 from django.core import signing
-from django.db.models import Model, QuerySet
-from rest_framework.pagination import BasePagination
+from django.db.models import QuerySet
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
-from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from platform_api.core.errors import MalformedError
 
@@ -37,92 +36,78 @@ class FilterInvalidError(MalformedError):
     title = "The filter is not valid"
 
 
-class KeysetPagination(BasePagination):
-    """One page of a list, newest first, with links to its neighbors."""
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """Some rows of a list, and where their neighbors are.
 
-    def paginate_queryset(  # type: ignore[override]  # only query sets are paged here, not sequences
-        self, queryset: QuerySet[Any], request: Request, view: APIView | None = None
-    ) -> list[Model]:
-        """Return the rows of the page that the query asks for, in one query.
+    Attributes:
+        rows: Newest first.
+        next: Address of the older rows; None at the end.
+        previous: Address of the newer rows; None at the beginning.
+    """
 
-        Raises:
-            CursorInvalidError: The cursor is not one of this list.
-            FilterInvalidError: ``limit`` is not a number from 1 to 100.
-        """
-        self.request = request
-        limit = self._limit(request)
-        direction, pivot = self._cursor(request)
-        rows: list[Model]
-        if direction == BEFORE:
-            rows = list(queryset.filter(pk__gt=pivot).order_by("pk")[: limit + 1])
-            has_more = len(rows) > limit
-            rows = rows[:limit][::-1]
-            has_next, has_previous = True, has_more
-        else:
-            newest_first = queryset.order_by("-pk")
-            rows = list((newest_first.filter(pk__lt=pivot) if pivot else newest_first)[: limit + 1])
-            has_next, has_previous = len(rows) > limit, pivot is not None
-            rows = rows[:limit]
-        self.next = self._link(AFTER, rows[-1].pk) if rows and has_next else None
-        self.previous = self._link(BEFORE, rows[0].pk) if rows and has_previous else None
-        return rows
+    rows: list[Any]
+    next: str | None
+    previous: str | None
 
-    def get_paginated_response(self, data: Any) -> Response:
-        """Wrap the rows; the links stand in the body and in the ``Link`` header (RFC 8288)."""
-        links = [f'<{url}>; rel="{rel}"' for rel, url in (("next", self.next), ("prev", self.previous)) if url]
-        headers = {"Link": ", ".join(links)} if links else None
-        return Response({"results": data, "next": self.next, "previous": self.previous}, headers=headers)
 
-    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
-        """Tell the OpenAPI document the shape of a page."""
-        link = {"type": ["string", "null"], "format": "uri-reference"}
-        return {
-            "type": "object",
-            "required": ["results", "next", "previous"],
-            "properties": {"results": schema, "next": link, "previous": link},
-        }
+PAGING_PARAMETERS = (
+    OpenApiParameter(
+        "limit", {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT}, description="Rows."
+    ),
+    OpenApiParameter("cursor", str, description="Opaque; taken from the links of another page."),
+)
 
-    def get_schema_operation_parameters(self, view: APIView) -> list[dict[str, Any]]:
-        """Tell the OpenAPI document the parameters of a page."""
-        limit = {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT}
-        return [
-            {
-                "name": "limit",
-                "in": "query",
-                "required": False,
-                "schema": limit,
-                "description": "Rows a page.",
-            },
-            {
-                "name": "cursor",
-                "in": "query",
-                "required": False,
-                "schema": {"type": "string"},
-                "description": "Opaque; taken from the links of another page.",
-            },
-        ]
 
-    def _limit(self, request: Request) -> int:
-        text = request.query_params.get("limit", str(DEFAULT_LIMIT))
-        if not (text.isascii() and text.isdigit() and 1 <= int(text[:6]) <= MAX_LIMIT):
-            msg = f"limit must be a whole number from 1 to {MAX_LIMIT}."
-            raise FilterInvalidError(msg)
-        return int(text)
+def page_of(queryset: QuerySet[Any], request: Request) -> Page:
+    """Return the page that the query asks for, in one query.
 
-    def _salt(self) -> str:
-        return f"cursor:{self.request.path}"
+    Raises:
+        CursorInvalidError: The cursor is not one of this list.
+        FilterInvalidError: ``limit`` is not a number from 1 to 100.
+    """
+    limit = _limit(request)
+    direction, pivot = _cursor(request)
+    if direction == BEFORE:
+        rows = list(queryset.filter(pk__gt=pivot).order_by("pk")[: limit + 1])
+        has_next, has_previous = True, len(rows) > limit
+        rows = rows[:limit][::-1]
+    else:
+        newest_first = queryset.order_by("-pk")
+        rows = list((newest_first.filter(pk__lt=pivot) if pivot else newest_first)[: limit + 1])
+        has_next, has_previous = len(rows) > limit, pivot is not None
+        rows = rows[:limit]
+    return Page(
+        rows=rows,
+        next=_link(request, AFTER, rows[-1].pk) if rows and has_next else None,
+        previous=_link(request, BEFORE, rows[0].pk) if rows and has_previous else None,
+    )
 
-    def _cursor(self, request: Request) -> tuple[str, UUID | None]:
-        text = request.query_params.get("cursor")
-        if text is None:
-            return AFTER, None
-        try:
-            direction, pivot = signing.loads(text, salt=self._salt())
-        except signing.BadSignature as error:
-            raise CursorInvalidError from error
-        return direction, UUID(pivot)
 
-    def _link(self, direction: str, pivot: UUID) -> str:
-        query = {name: value for name, value in self.request.query_params.items() if name != "cursor"}
-        query["cursor"] = signing.dumps([direction, str(pivot)], salt=self._salt())
-        return f"{self.request.path}?{urlencode(query)}"
+def _limit(request: Request) -> int:
+    text = request.query_params.get("limit", str(DEFAULT_LIMIT))
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:6]) <= MAX_LIMIT):
+        msg = f"limit must be a whole number from 1 to {MAX_LIMIT}."
+        raise FilterInvalidError(msg)
+    return int(text)
+
+
+def _salt(request: Request) -> str:
+    return f"cursor:{request.path}"
+
+
+def _cursor(request: Request) -> tuple[str, UUID | None]:
+    text = request.query_params.get("cursor")
+    if text is None:
+        return AFTER, None
+    try:
+        direction, pivot = signing.loads(text, salt=_salt(request))
+    except signing.BadSignature as error:
+        raise CursorInvalidError from error
+    return direction, UUID(pivot)
+
+
+def _link(request: Request, direction: str, pivot: UUID) -> str:
+    query = {name: value for name, value in request.query_params.items() if name != "cursor"}
+    query["cursor"] = signing.dumps([direction, str(pivot)], salt=_salt(request))
+    return f"{request.path}?{urlencode(query)}"

@@ -28,7 +28,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
-    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "POSTPROCESSING_HOOKS": [],  # structs name their choices in place
     "ENUM_NAME_OVERRIDES": {
         "Availability": "catalog.models.offerings.Availability",
         "VersionStatus": "catalog.models.offerings.VersionStatus",

@@ -1,5 +1,7 @@
 """Projects and teams as a caller may see them; every other query starts from these."""
 
+from collections.abc import Mapping
+from typing import TypedDict
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
@@ -73,3 +75,33 @@ def right_require(*, caller: Caller, right: Right, team_id: UUID, project_id: UU
         names = " or ".join(roles_with(right))
         msg = f"This needs the role {names} in project {where}."
         raise RoleMissingError(msg, remedy="Ask an admin of the project's team to give you the role.")
+
+
+class AuditScope(TypedDict):
+    """Whose events a caller may read; the arguments of ``audit.selectors.events.events_readable``."""
+
+    is_overseer: bool
+    team_ids: list[UUID]
+    project_ids: list[UUID]
+
+
+def audit_scope(*, caller: Caller) -> AuditScope:
+    """Return whose events a caller may read: everybody's, or those of the teams and projects that they administer.
+
+    Raises:
+        RoleMissingError: Nobody's.
+    """
+
+    def readable(roles: Mapping[UUID, frozenset[str]]) -> list[UUID]:
+        return [where for where, names in roles.items() if Right.READ_AUDIT in rights_of(names)]
+
+    scope = AuditScope(
+        is_overseer=caller.is_auditor or caller.is_platform_admin,
+        team_ids=readable(caller.team_roles),
+        project_ids=readable(caller.project_roles),
+    )
+    if not any(scope.values()):
+        names = " or ".join(roles_with(Right.READ_AUDIT))
+        msg = f"The audit trail is read by auditors, and by whoever is {names} of a team or project."
+        raise RoleMissingError(msg, remedy="Ask an admin of your team, or an auditor.")
+    return scope

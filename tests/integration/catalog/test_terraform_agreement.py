@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from catalog.schema.compiler import interface_read
-from catalog.schema.rules import compile_schema
+from platform_api.core.judgement import compile_schema
 
 CASES: list[dict[str, Any]] = yaml.safe_load(Path(__file__).with_name("terraform_agreement.yaml").read_text("utf-8"))
 KINDS = ("same", "stricter", "later")

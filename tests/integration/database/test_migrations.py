@@ -7,7 +7,7 @@ from django.db import connection, connections
 from django.db.migrations.loader import MigrationLoader
 from django.db.models import Model
 
-OURS = {"catalog", "tenancy", "audit", "idempotency"}
+OURS = {"provisioning", "governance", "catalog", "tenancy", "audit", "idempotency"}
 
 
 def models() -> list[type[Model]]:
@@ -64,7 +64,7 @@ def test_our_migrations_can_be_taken_back_and_applied_again(committing_database:
     owner = connections["owner"]
     name, owner.settings_dict["NAME"] = owner.settings_dict["NAME"], committing_database
     try:
-        for app in ("catalog", "audit", "idempotency"):
+        for app in ("provisioning", "governance", "catalog", "audit", "idempotency"):
             call_command("migrate", app, "zero", verbosity=0)
         call_command("migrate", "tenancy", "0001", verbosity=0)
         call_command("migrate", verbosity=0)

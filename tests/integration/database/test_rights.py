@@ -9,7 +9,7 @@ from django.db.models import Model
 from tests import databases
 
 NEVER = {"TRUNCATE", "REFERENCES", "TRIGGER", "MAINTAIN"}
-APPEND_ONLY = {"audit_event"}
+APPEND_ONLY = {"audit_event", "policy_decision", "quota_entry"}
 
 
 def granted() -> dict[str, set[str]]:

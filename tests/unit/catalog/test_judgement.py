@@ -2,8 +2,9 @@ from typing import Any
 
 import pytest
 
-from catalog.schema.judgement import Judge, parameters_judge
+from catalog.schema.parameters import parameters_judge
 from catalog.schema.types import Schema
+from platform_api.core.judgement import Judge
 
 SCHEMA: Schema = {
     "type": "object",

@@ -1,7 +1,8 @@
 import pytest
 
-from catalog.schema.rules import compile_schema, is_portable
+from catalog.schema.rules import is_portable
 from catalog.schema.types import Schema
+from platform_api.core.judgement import compile_schema
 from tests.unit.catalog.conftest import Declare
 
 MESSAGE = "x has to be right."

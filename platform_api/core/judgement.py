@@ -1,15 +1,19 @@
-"""Parameters against a schema: every mistake at once, in a person's words, with a way out."""
+"""Values against a JSON Schema: every mistake at once, in a person's words, with a way out.
+
+Bodies of calls, parameters of offerings and manifests are all judged here. No framework is needed.
+"""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from difflib import get_close_matches
 from typing import Any
 
+import jsonschema_rs
 from jsonschema_rs import ValidationError, ValidationErrorKind
 
-from catalog.schema.compiler import RULES
-from catalog.schema.rules import compile_schema
-from catalog.schema.types import Schema
+Schema = dict[str, Any]
+RULES = "x-rules"
+"""Keyword of ours: what an author says of a value beyond what the schema can say, as sentences."""
 
 SHOWN_LENGTH = 60
 Finding = dict[str, Any]
@@ -44,6 +48,15 @@ BEYOND = {
 OTHERWISE = ("invalid_value", "{value} is not allowed.", "See the parameter's description for what is.")
 
 
+def compile_schema(schema: Schema) -> jsonschema_rs.Draft202012Validator:
+    """Compile with an engine whose time grows with the text and not with the pattern's cleverness.
+
+    Raises:
+        ValueError: The schema is not sound.
+    """
+    return jsonschema_rs.Draft202012Validator(schema, pattern_options=jsonschema_rs.RegexOptions(), offline=True)
+
+
 class Judge:
     """Judges values by a schema; compiled once, used for all of them.
 
@@ -67,23 +80,6 @@ class Judge:
                 found[finding["pointer"], finding["code"]] = finding  # the plan's word comes last, and is the narrower
         mistyped = {pointer for pointer, code in found if code == "type_mismatch"}
         return [each for (pointer, code), each in found.items() if pointer not in mistyped or code == "type_mismatch"]
-
-
-def parameters_judge(schema: Schema, *, plan: str, given: Mapping[str, Any], limits: Mapping[str, Schema]) -> Judge:
-    """Return the judge of the parameters of requests for one plan.
-
-    Args:
-        schema: The version's ``parameters_schema``.
-        plan: Slug of the plan.
-        given: Parameters that the plan sets itself, so that a request need not.
-        limits: JSON Schema by parameter: what the plan narrows.
-    """
-    return Judge(
-        {**schema, "required": [name for name in schema["required"] if name not in given]},
-        root="#/parameters",
-        narrower={"type": "object", "properties": dict(limits)},
-        narrower_is_of=f"plan {plan}",
-    )
 
 
 class _Mistake:

@@ -1,0 +1,259 @@
+"""Policies are asked, and what they said is recorded. No answer is a denial, whatever the cause."""
+
+import logging
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from django.conf import settings
+
+from governance.engine import canonical
+from governance.engine.policy_set import Level, PolicySet, PolicySetError, Stage, policy_set_load
+from governance.engine.wire import BUDGET_SECONDS
+from governance.models import PolicyDecision, PolicyOutcome
+from governance.services.policy_client import HelperSilentError, ask
+from platform_api.core.errors import RefusedError, UnavailableError
+from platform_api.core.pointers import pointer
+from platform_api.core.sealing import seal
+
+logger = logging.getLogger(__name__)
+
+TRY_AGAIN = "Try again; if it stays, tell the platform team."
+
+
+class PolicyDeniedError(RefusedError):
+    """At least one policy says no, or none could be asked; has one finding for each objection."""
+
+    code = "request_refused"
+    title = "The request was refused"
+
+
+class PolicySetUnavailableError(UnavailableError):
+    """The installation's policy set cannot be read; the cause is for the platform team."""
+
+    code = "unavailable"
+    title = "The service cannot answer right now"
+    remedy = "Tell the platform team that the policy set cannot be read."
+
+
+class FindingAnswer(msgspec.Struct, frozen=True):
+    """What a rule objects to, as the helper says it."""
+
+    code: str
+    msg: str
+    path: list[str | int]
+    remedy: str
+
+
+class PolicyResult(msgspec.Struct, frozen=True):
+    """What one policy of the set said."""
+
+    id: str
+    level: Level
+    outcome: PolicyOutcome
+    findings: list[FindingAnswer]
+
+    @property
+    def detail(self) -> str | None:
+        """All objections in one text; None where there is none."""
+        return " ".join(found.msg for found in self.findings) or None
+
+
+class SetAnswer(msgspec.Struct, frozen=True):
+    """Which policy set answered; empty where none did."""
+
+    id: str = ""
+    version: int = 0
+    digest: str = ""
+
+    @property
+    def name(self) -> str:
+        """The set as texts say it, e.g. ``default@3``."""
+        return f"{self.id}@{self.version}"
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What the helper says; ``engine.wire`` has the form."""
+
+    set: SetAnswer = SetAnswer()
+    results: tuple[PolicyResult, ...] = ()
+    milliseconds: float = 0.0
+    error: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """What a policy set said of an input.
+
+    Attributes:
+        stage: When it was asked.
+        outcome: What weighs most of all policies' outcomes; ``error`` where none could be asked.
+        policy_set: Which set answered.
+        results: By policy, in the set's order.
+        denials: Findings that refuse, in the shape of a problem document's errors.
+        warnings: Findings that do not, in the same shape.
+        canonical_input: What was judged, as JSON text; empty where there was no canonical form.
+        milliseconds: What the evaluation took.
+    """
+
+    stage: Stage
+    outcome: PolicyOutcome
+    policy_set: SetAnswer
+    results: tuple[PolicyResult, ...]
+    denials: tuple[dict[str, Any], ...]
+    warnings: tuple[dict[str, Any], ...]
+    canonical_input: bytes
+    milliseconds: float
+
+    @property
+    def is_denied(self) -> bool:
+        """Whether the ask must not go on."""
+        return self.outcome in {PolicyOutcome.DENY, PolicyOutcome.ERROR}
+
+
+def policy_decide(*, stage: Stage, value: msgspec.Struct) -> Decision:
+    """Ask the policy set; never raises for what a policy or its engine does.
+
+    Args:
+        stage: When it is asked.
+        value: What is judged, e.g. a ``policy_input.RequestInput``.
+
+    Returns:
+        A decision; ``denials`` say why the ask must not go on.
+    """
+    encoded = b""
+    try:
+        encoded = canonical.encode(canonical.normalize(msgspec.to_builtins(value)))
+        body = b'{"stage":"%s","input":%s}' % (stage.value.encode(), encoded)
+        received = ask(body, path=settings.POLICY_SOCKET, timeout_seconds=BUDGET_SECONDS[stage])
+        answer = msgspec.json.decode(received, type=Answer)
+    except canonical.InputRefusedError as error:
+        detail = f"The policies cannot judge this: {error}"
+        return _failure(stage, encoded, detail, at=error.pointer, remedy="Leave out or change what is named.")
+    except (HelperSilentError, msgspec.DecodeError) as error:
+        logger.error("policies could not be asked: %s", error)  # noqa: TRY400 - the text says it all
+        return _failure(stage, encoded, "The policies could not be asked.")
+    if answer.error is not None:
+        return _failure(stage, encoded, answer.error)
+    return _decision(stage, encoded, answer)
+
+
+def policy_require(decision: Decision) -> None:
+    """Refuse what a decision denies.
+
+    Raises:
+        PolicyDeniedError: With one finding for each objection.
+    """
+    if decision.is_denied:
+        raise PolicyDeniedError("The policies refuse it. Nothing was changed.", errors=decision.denials)
+
+
+def policy_decision_build(
+    *, decision: Decision, subject_type: str, subject_id: UUID, project_id: UUID
+) -> PolicyDecision:
+    """Return the row of a decision, not saved yet: the ordering path inserts its columns in a statement of its own.
+
+    Args:
+        decision: What was said.
+        subject_type: What was judged, as in the ids' words, e.g. ``provisioning_request``.
+        subject_id: Which one.
+        project_id: The project that it is in.
+    """
+    row = PolicyDecision(
+        stage=decision.stage.value,
+        set_id=decision.policy_set.id,
+        set_version=decision.policy_set.version,
+        set_digest=decision.policy_set.digest,
+        subject_type=subject_type,
+        subject_id=subject_id,
+        project_id=project_id,
+        outcome=decision.outcome.value,
+        results=[
+            {"id": result.id, "level": result.level.value, "outcome": result.outcome.value, "detail": result.detail}
+            for result in decision.results
+        ],
+        input_digest=canonical.digest(decision.canonical_input) if decision.canonical_input else "",
+        milliseconds=decision.milliseconds,
+    )
+    row.input_sealed = seal(decision.canonical_input, place=PolicyDecision.place_of_input(row.pk))
+    return row
+
+
+def policy_decision_record(
+    *, decision: Decision, subject_type: str, subject_id: UUID, project_id: UUID
+) -> PolicyDecision:
+    """Keep a decision, in the transaction of what was decided; see ``policy_decision_build``."""
+    row = policy_decision_build(
+        decision=decision, subject_type=subject_type, subject_id=subject_id, project_id=project_id
+    )
+    row.save(force_insert=True)
+    return row
+
+
+def policy_set_get() -> PolicySet:
+    """Return the installation's policy set as it lies in its folder; the helper takes changes when it is told to.
+
+    Raises:
+        PolicySetUnavailableError: It cannot be read; the cause is logged.
+    """
+    try:
+        return policy_set_load(settings.POLICY_DIR)
+    except PolicySetError as error:
+        logger.error("%s", error)  # noqa: TRY400 - the text says where; no traceback
+        raise PolicySetUnavailableError from error
+
+
+def _decision(stage: Stage, encoded: bytes, answer: Answer) -> Decision:
+    outcomes = {result.outcome for result in answer.results}
+    findings = {
+        weight: tuple(
+            _finding(result, found)
+            for result in answer.results
+            if result.outcome == weight
+            for found in result.findings
+        )
+        for weight in (PolicyOutcome.DENY, PolicyOutcome.WARN)
+    }
+    return Decision(
+        stage=stage,
+        outcome=next((weight for weight in findings if weight in outcomes), PolicyOutcome.ALLOW),
+        policy_set=answer.set,
+        results=answer.results,
+        denials=findings[PolicyOutcome.DENY],
+        warnings=findings[PolicyOutcome.WARN],
+        canonical_input=encoded,
+        milliseconds=answer.milliseconds,
+    )
+
+
+def _failure(stage: Stage, encoded: bytes, detail: str, *, at: str = "#", remedy: str = TRY_AGAIN) -> Decision:
+    denial = {
+        "pointer": at,
+        "code": "policy_engine_error",
+        "policy": None,
+        "level": Level.HARD_MANDATORY.value,
+        "detail": detail,
+        "remedy": remedy,
+    }
+    return Decision(
+        stage=stage,
+        outcome=PolicyOutcome.ERROR,
+        policy_set=SetAnswer(),
+        results=(),
+        denials=(denial,),
+        warnings=(),
+        canonical_input=encoded,
+        milliseconds=0.0,
+    )
+
+
+def _finding(result: PolicyResult, found: FindingAnswer) -> dict[str, Any]:
+    return {
+        "pointer": pointer(found.path),
+        "code": "policy_denied" if result.outcome == PolicyOutcome.DENY else "policy_warning",
+        "policy": result.id,
+        "level": result.level.value,
+        "detail": found.msg,
+        "remedy": found.remedy,
+    }

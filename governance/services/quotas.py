@@ -1,0 +1,232 @@
+"""Quotas are reserved, committed and released; every move is one statement that also writes its ledger entry.
+
+The database is the referee: a move that would lead above the limit changes no row. All services move quotas in one
+order (``Quota.Meta.ordering``), so that they wait for each other and never in a circle.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from django.db import connection, transaction
+
+from governance.models import EntryMove, Pool, Quota, QuotaEntry
+from governance.models.quotas import POINTS
+from governance.selectors.quotas import Holding, holdings
+from governance.services.quota_limits import ProjectFacts, quotas_ensure, quotas_peek
+from platform_api.core.callers import Caller
+from platform_api.core.errors import RefusedError
+from platform_api.core.ids import new_id
+
+MOVE = """
+WITH moved AS (
+    UPDATE quota SET reserved = reserved + %(reserved)s::int, used = used + %(used)s::int
+    WHERE id = %(quota)s::uuid
+      AND (%(reserved)s::int + %(used)s::int <= 0
+           OR reserved + used + %(reserved)s::int + %(used)s::int <= "limit")
+    RETURNING id, reserved, used
+)
+INSERT INTO quota_entry (id, quota_id, subject_id, move, pool, amount, reserved_after, used_after, actor_name, reason)
+SELECT %(entry)s::uuid, id, %(subject)s::uuid, %(move)s::text, %(pool)s::text, %(amount)s::int, reserved, used,
+       %(actor)s::text, %(reason)s::text
+FROM moved
+"""
+
+NOTHING = Holding(reserved=0, used=0)
+
+
+class QuotaExceededError(RefusedError):
+    """More is asked than a quota has left; has one finding for each quota that is exceeded."""
+
+    code = "request_refused"
+    title = "The request was refused"
+
+
+class _Ledger:
+    """Writes the moves of one subject, on behalf of one caller."""
+
+    def __init__(self, *, subject_id: UUID, caller: Caller, reason: str) -> None:
+        self.subject_id, self.caller, self.reason = subject_id, caller, reason
+
+    def move(self, quota: Quota, move: EntryMove, pool: Pool, amount: int) -> bool:
+        """Move a counter and write it down; False where the limit forbids it, and nothing was changed."""
+        reserved, used = _changes(move, pool, amount)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                MOVE,
+                {
+                    "quota": quota.pk,
+                    "reserved": reserved,
+                    "used": used,
+                    "entry": new_id(),
+                    "subject": self.subject_id,
+                    "move": move.value,
+                    "pool": pool.value,
+                    "amount": amount,
+                    "actor": self.caller.name,
+                    "reason": self.reason,
+                },
+            )
+            return bool(cursor.rowcount)
+
+    def take(self, quota: Quota, move: EntryMove, amount: int) -> dict[str, Any] | None:
+        """Add to what is reserved, or return why not, with figures that are true at this moment."""
+        while not self.move(quota, move, Pool.RESERVED, amount):
+            row = Quota.objects.select_for_update(no_key=True).get(pk=quota.pk)
+            if row.held + amount > row.limit:
+                return _finding(row, requested=amount)
+        return None
+
+
+def _changes(move: EntryMove, pool: Pool, amount: int) -> tuple[int, int]:
+    """Return what a move adds to reserved and to used; the counterpart in SQL is ``models.quotas.ledger_sum``."""
+    if move == EntryMove.COMMIT:
+        return -amount, amount
+    signed = -amount if move == EntryMove.RELEASE else amount
+    return (signed, 0) if pool == Pool.RESERVED else (0, signed)
+
+
+def quota_reserve(
+    *, facts: ProjectFacts, subject_id: UUID, amounts: Mapping[str, int], caller: Caller, reason: str = ""
+) -> list[Quota]:
+    """Reserve in all quotas of a project and its team, or in none.
+
+    Args:
+        facts: The project that orders.
+        subject_id: The resource that will hold it.
+        amounts: How much of each kind, 1 or more; ``{"points": 2, "count:database": 1}``.
+        caller: Who orders; stands in the ledger.
+        reason: Why, for the ledger.
+
+    Returns:
+        The quotas as they stand now, in the order of locks.
+
+    Raises:
+        QuotaExceededError: With one finding for each quota that has too little left; nothing was reserved.
+    """
+    ledger = _Ledger(subject_id=subject_id, caller=caller, reason=reason)
+    with transaction.atomic():
+        quotas = quotas_ensure(facts=facts, kinds=amounts)
+        _refuse_exceeded([ledger.take(quota, EntryMove.RESERVE, amounts[quota.kind]) for quota in quotas])
+        return list(Quota.objects.filter(pk__in=[quota.pk for quota in quotas]))
+
+
+def quota_commit(*, subject_id: UUID, caller: Caller, reason: str = "") -> None:
+    """Count as used whatever the subject has reserved: it is there now. A second time changes nothing."""
+    ledger = _Ledger(subject_id=subject_id, caller=caller, reason=reason)
+    with transaction.atomic():
+        for quota, held in _held(subject_id):
+            if held.reserved:
+                ledger.move(quota, EntryMove.COMMIT, Pool.RESERVED, held.reserved)
+
+
+def quota_release(*, subject_id: UUID, pools: Sequence[Pool], caller: Caller, reason: str = "") -> None:
+    """Give back what the subject holds. A second time changes nothing.
+
+    Args:
+        subject_id: The resource.
+        pools: ``RESERVED`` when a reservation came to nothing, both when the resource is gone.
+        caller: Who gives back.
+        reason: Why, for the ledger.
+    """
+    ledger = _Ledger(subject_id=subject_id, caller=caller, reason=reason)
+    with transaction.atomic():
+        for quota, held in _held(subject_id):
+            for pool in pools:
+                amount = held.reserved if pool == Pool.RESERVED else held.used
+                if amount:
+                    ledger.move(quota, EntryMove.RELEASE, pool, amount)
+
+
+def quota_change(
+    *, facts: ProjectFacts, subject_id: UUID, amounts: Mapping[str, int], caller: Caller, reason: str = ""
+) -> None:
+    """Make a subject hold these amounts: what it needs more is reserved, what it needs less is given back.
+
+    More is asked for before the change is made, and committed when it is made; less is given back when it is made. What
+    is given back comes from what is reserved first. A second time changes nothing.
+
+    Args:
+        facts: The project that the subject is in.
+        subject_id: The resource.
+        amounts: How much of each kind it will hold, 0 or more; kinds that are not named stay.
+        caller: Who changes.
+        reason: Why, for the ledger.
+
+    Raises:
+        QuotaExceededError: With one finding for each quota that has too little left; nothing was changed.
+    """
+    ledger = _Ledger(subject_id=subject_id, caller=caller, reason=reason)
+    with transaction.atomic():
+        quotas = _locked([quota.pk for quota in quotas_ensure(facts=facts, kinds=amounts)])
+        held_by_quota = holdings(subject_id=subject_id)
+        findings = []
+        for quota in quotas:
+            held = held_by_quota.get(quota.pk, NOTHING)
+            more = amounts[quota.kind] - held.reserved - held.used
+            if more > 0:
+                findings.append(ledger.take(quota, EntryMove.ADJUST, more))
+                continue
+            from_reserved = min(-more, held.reserved)
+            for pool, less in ((Pool.RESERVED, from_reserved), (Pool.USED, -more - from_reserved)):
+                if less:
+                    ledger.move(quota, EntryMove.ADJUST, pool, -less)
+        _refuse_exceeded(findings)
+
+
+def quota_findings(*, facts: ProjectFacts, amounts: Mapping[str, int]) -> list[dict[str, Any]]:
+    """Return which quotas have too little left for these amounts at this moment; changes nothing.
+
+    Args:
+        facts: The project that orders.
+        amounts: How much of each kind would be reserved.
+    """
+    return [
+        _finding(quota, requested=amounts[quota.kind])
+        for quota in quotas_peek(facts=facts, kinds=amounts)
+        if quota.held + amounts[quota.kind] > quota.limit
+    ]
+
+
+def _locked(quota_ids: Sequence[UUID]) -> list[Quota]:
+    return list(Quota.objects.select_for_update(no_key=True).filter(pk__in=quota_ids))
+
+
+def _held(subject_id: UUID) -> list[tuple[Quota, Holding]]:
+    """Return the quotas that a subject has entries in, locked, with what it holds there.
+
+    The ledger is read by a statement of its own after the locks are held: one that waited for a lock would go on to
+    judge by what it saw before it waited, and a doubled call would move the same amount twice.
+    """
+    ids = list(
+        QuotaEntry.objects.filter(subject_id=subject_id).order_by().values_list("quota_id", flat=True).distinct()
+    )
+    quotas = _locked(ids)
+    held = holdings(subject_id=subject_id)
+    return [(quota, held.get(quota.pk, NOTHING)) for quota in quotas]
+
+
+def _refuse_exceeded(findings: Sequence[dict[str, Any] | None]) -> None:
+    exceeded = [finding for finding in findings if finding is not None]
+    if exceeded:
+        count = "One quota refuses" if len(exceeded) == 1 else f"{len(exceeded)} quotas refuse"
+        raise QuotaExceededError(f"{count} it. Nothing was changed.", errors=exceeded)
+
+
+def _finding(quota: Quota, *, requested: int) -> dict[str, Any]:
+    """Return why a quota has too little left, in the shape of a problem document's errors."""
+    if quota.kind == POINTS:
+        what = "point" if requested == 1 else "points"
+    else:
+        what = f"of kind {quota.kind.partition(':')[2]}"
+    return {
+        "pointer": "#/project",
+        "code": "quota_exceeded",
+        "kind": quota.kind,
+        "scope": quota.scope_name,
+        "limit": quota.limit,
+        "used": quota.held,
+        "requested": requested,
+        "detail": f"{requested} {what} asked, {max(quota.limit - quota.held, 0)} left in {quota.scope_name}.",
+        "remedy": "Give back what is not needed, or ask the platform team to raise the limit.",
+    }

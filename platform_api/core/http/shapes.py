@@ -1,0 +1,106 @@
+"""Shapes over HTTP: bodies are read and judged, answers written, and both told to the OpenAPI document.
+
+A body is judged as a whole: every fault is told at once, with a JSON pointer, a permanent code and the way out.
+"""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+from django.http import HttpResponse
+from drf_spectacular.drainage import set_override
+from drf_spectacular.extensions import OpenApiSerializerExtension
+from drf_spectacular.plumbing import ResolvedComponent
+
+from platform_api.core.http.errors import BodyInvalidError
+from platform_api.core.judgement import Finding, Judge
+from platform_api.core.shapes import Body, Shape
+
+if TYPE_CHECKING:
+    from drf_spectacular.openapi import AutoSchema
+    from drf_spectacular.utils import Direction
+
+REFERENCE = "#/components/schemas/{name}"
+
+
+BodyType = TypeVar("BodyType", bound=Body)
+
+
+@cache
+def body_judge(body_type: type[Body]) -> Judge:
+    """Return the judge of a kind of body; made once."""
+    _, components = msgspec.json.schema_components([body_type], ref_template=REFERENCE)
+    schema = components[body_type.__name__]
+    properties = {name: _or_null(inner) for name, inner in schema["properties"].items()}
+    return Judge({"required": [], **schema, "properties": properties}, root="#")
+
+
+def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """Say "this or null" as one schema with two types, so that a mistake is told of the value and not of the choice."""
+    choices = schema.get("anyOf", [])
+    if len(choices) != 2 or {"type": "null"} not in choices:  # noqa: PLR2004 - a value and null
+        return schema
+    (inner,) = (choice for choice in choices if choice != {"type": "null"})
+    return {**inner, "type": [inner["type"], "null"]} if "type" in inner else schema
+
+
+def body_read(body_type: type[BodyType], data: Any) -> BodyType:
+    """Turn parsed JSON into a body.
+
+    Args:
+        body_type: What is expected.
+        data: Parsed JSON; an absent body counts as an empty object, so that missing fields are named.
+
+    Raises:
+        BodyInvalidError: Holds every fault.
+    """
+    data = {} if data is None else data
+    try:
+        return msgspec.convert(data, body_type, strict=True)
+    except msgspec.ValidationError as error:
+        raise body_refusal(body_judge(body_type).judge(data)) from error
+
+
+def body_refusal(findings: list[Finding]) -> BodyInvalidError:
+    """Return the refusal of a body, with all that is wrong with it."""
+    what = "One thing is" if len(findings) == 1 else f"{len(findings)} things are"
+    return BodyInvalidError(
+        f"{what} wrong with the body. Nothing was changed.",
+        remedy="See errors: each says what is wrong and what to do.",
+        errors=findings,
+    )
+
+
+def shape_response(shape: Shape | Mapping[str, Any] | bytes, *, status: int = 200, **headers: str) -> HttpResponse:
+    """Answer with a shape, or with bytes that were encoded before."""
+    content = shape if isinstance(shape, bytes) else msgspec.json.encode(shape)
+    return HttpResponse(
+        content,
+        status=status,
+        content_type="application/json",
+        headers={name.replace("_", "-").title(): value for name, value in headers.items()},
+    )
+
+
+class StructSchema(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]  # an untyped registry
+    """Tells the OpenAPI document about shapes and bodies."""
+
+    target_class = msgspec.Struct
+    match_subclasses = True
+
+    def get_name(self, auto_schema: "AutoSchema", direction: "Direction") -> str:
+        """Return the class's name."""
+        set_override(self.target, "suppress_collision_warning", True)  # noqa: FBT003 - drf-spectacular's signature
+        return str(self.target.__name__)
+
+    def map_serializer(self, auto_schema: "AutoSchema", direction: "Direction") -> dict[str, Any]:
+        """Return the struct's schema, and put the structs that it holds into the document's components."""
+        _, components = msgspec.json.schema_components([self.target], ref_template=REFERENCE)
+        own: dict[str, Any] = components.pop(self.target.__name__)
+        for name, schema in components.items():
+            component = ResolvedComponent(  # type: ignore[no-untyped-call]  # drf-spectacular has no types here
+                name=name, type=ResolvedComponent.SCHEMA, object=name, schema={**schema, "title": name}
+            )
+            auto_schema.registry.register_on_missing(component)
+        return own

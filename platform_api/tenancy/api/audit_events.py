@@ -1,0 +1,142 @@
+"""The audit trail as auditors and admins of teams read it. It needs roles, so it is answered here and not in audit."""
+
+from datetime import datetime
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.db.models import QuerySet
+from rest_framework.request import Request
+
+from platform_api.audit.models import AuditEvent
+from platform_api.audit.selectors.events import events_readable
+from platform_api.core.http.paging import FilterInvalidError
+from platform_api.core.http.views import ListView
+from platform_api.core.ids import Prefix, UnknownIdError, parse, show
+from platform_api.core.shapes import Shape
+from platform_api.tenancy.api.permissions import caller_of
+from platform_api.tenancy.models.scopes import Scope
+from platform_api.tenancy.selectors.projects import audit_scope
+
+KINDS = {
+    "user": Prefix.USER,
+    "team": Prefix.TEAM,
+    "project": Prefix.PROJECT,
+    "api_token": Prefix.API_TOKEN,
+    "connection": Prefix.CONNECTION,
+    "environment": Prefix.ENVIRONMENT,
+    "offering": Prefix.OFFERING,
+    "offering_version": Prefix.OFFERING_VERSION,
+    "provisioning_request": Prefix.PROVISIONING_REQUEST,
+    "quota": Prefix.QUOTA,
+    "resource": Prefix.RESOURCE,
+    "run": Prefix.RUN,
+}
+"""Prefix of the id that an event's object is shown with."""
+
+
+class ActorShape(Shape):
+    """Who did it, as they were called then."""
+
+    id: str | None
+    name: str
+    kind: str
+    token: str | None
+    auth_method: str
+    ip: str | None
+
+
+class ObjectShape(Shape):
+    """What it was done to, as it was called then."""
+
+    type: str
+    id: str | None
+    name: str
+
+
+class EventShape(Shape):
+    """Who did what, to what, why, with what result."""
+
+    id: str
+    at: datetime
+    action: str
+    outcome: str
+    code: str | None
+    reason: str | None
+    actor: ActorShape
+    object: ObjectShape
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+    policy_decision: Any
+    correlation_id: str
+
+
+def _id(prefix: Prefix | None, value: UUID | None) -> str | None:
+    return None if value is None or prefix is None else show(prefix, value)
+
+
+def event_shape(event: AuditEvent) -> EventShape:
+    """Return an event as it is read."""
+    return EventShape(
+        id=show(Prefix.AUDIT_EVENT, event.pk),
+        at=event.at,
+        action=event.action,
+        outcome=event.outcome,
+        code=event.code or None,
+        reason=event.reason or None,
+        actor=ActorShape(
+            id=_id(Prefix.USER, event.actor_id),
+            name=event.actor_name,
+            kind=event.actor_kind,
+            token=_id(Prefix.API_TOKEN, event.token_id),
+            auth_method=event.auth_method,
+            ip=event.ip,
+        ),
+        object=ObjectShape(
+            type=event.object_type, id=_id(KINDS.get(event.object_type), event.object_id), name=event.object_name
+        ),
+        before=event.before,
+        after=event.after,
+        policy_decision=event.policy_decision,
+        correlation_id=event.correlation_id,
+    )
+
+
+class AuditEventList(ListView):
+    """The audit trail: all of it for auditors, that of their teams and projects for admins."""
+
+    scopes: ClassVar[dict[str, Scope]] = {"GET": Scope.AUDIT_READ}
+    noun = "audit_event"
+    shape = EventShape
+    filters: ClassVar[dict[str, str]] = {
+        "object": "Id: only what was done to it.",
+        "action": "E.g. run.applied.",
+        "outcome": "succeeded, refused or failed.",
+        "correlation_id": "Only one exchange, and the work that followed from it.",
+    }
+
+    def find(self, request: Request, **filters: str) -> QuerySet[Any]:
+        """Return readable events, narrowed where asked.
+
+        Raises:
+            RoleMissingError: The caller may read nobody's.
+            FilterInvalidError: ``object`` is no id.
+        """
+        rows = events_readable(**audit_scope(caller=caller_of(request)))
+        wanted = filters.pop("object", None)
+        if wanted is not None:
+            rows = rows.filter(object_id=self._object(wanted))
+        return rows.filter(**filters)
+
+    def show(self, row: AuditEvent) -> EventShape:
+        """Return one event in its shape."""
+        return event_shape(row)
+
+    def _object(self, wanted: str) -> UUID:
+        for prefix in KINDS.values():
+            if wanted.startswith(f"{prefix.value}_"):
+                try:
+                    return parse(prefix, wanted)
+                except UnknownIdError:
+                    break
+        msg = f"{wanted[:80]!r} is no id."
+        raise FilterInvalidError(msg, remedy="Use an id as the API shows it, e.g. req_….")

@@ -1,0 +1,8 @@
+# What the rules of this folder are about: orders and changes. Giving back is never refused.
+package provision.request.scope
+
+import rego.v1
+
+changes if input.operation in {"provision", "update"}
+
+production if input.environment.tier == "production"
