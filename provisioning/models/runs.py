@@ -1,0 +1,103 @@
+"""Runs: one execution each, for one resource. The pending rows are the queue."""
+
+from django.db import models
+from django.db.models import Q
+
+from catalog.models import OfferingVersion, Plan
+from platform_api.core.ids import new_id
+from platform_api.tenancy.models import Project
+from provisioning.models.requests import ProvisioningRequest
+from provisioning.models.resources import Resource
+from provisioning.states import LEASED_RUN, LIVE_RUN, Operation, RunStatus
+
+EPOCH_SEQUENCE = "run_epoch_seq"
+"""Fencing numbers: each claim draws a higher one, and every write of a worker names the one that it holds."""
+
+
+class Run(models.Model):
+    """One execution. Who holds ``epoch`` and ``lease_owner`` may write; who writes with an older epoch is a zombie."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    resource = models.ForeignKey(Resource, on_delete=models.PROTECT, related_name="runs")
+    provisioning_request = models.ForeignKey(
+        ProvisioningRequest, null=True, on_delete=models.PROTECT, related_name="runs"
+    )
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, db_constraint=False, related_name="+")
+    operation = models.CharField(max_length=16, choices=Operation)
+    status = models.CharField(max_length=24, choices=RunStatus)
+    generation = models.PositiveIntegerField(help_text="Which intent of the resource this run fulfils.")
+    offering_version = models.ForeignKey(
+        OfferingVersion, on_delete=models.PROTECT, db_constraint=False, related_name="+"
+    )
+    plan = models.ForeignKey(Plan, on_delete=models.PROTECT, db_constraint=False, related_name="+")
+    parameters = models.JSONField()
+
+    # The queue: which pool takes it, in which order, not before when, by which versions of the worker.
+    pool = models.CharField(max_length=32, default="default")
+    priority = models.SmallIntegerField(default=100, help_text="Smaller goes first.")
+    not_before = models.DateTimeField()
+    worker_min_version = models.PositiveIntegerField(default=1)
+    hinted_at = models.DateTimeField(null=True)
+
+    # The lease: judged by the database's clock alone.
+    epoch = models.BigIntegerField(null=True)
+    lease_owner = models.CharField(max_length=200, null=True)  # noqa: DJ001 - nobody is null, not an empty name
+    lease_until = models.DateTimeField(null=True)
+    deadline = models.DateTimeField(null=True)
+    attempt = models.PositiveSmallIntegerField(default=0)
+
+    cancel_requested_at = models.DateTimeField(null=True)
+    cancel_reason = models.TextField(blank=True, default="")
+
+    # What a watcher sees.
+    steps = models.JSONField(default=list)
+    progress = models.JSONField(null=True)
+    plan_summary = models.JSONField(null=True)
+    plan_digest = models.CharField(max_length=80, blank=True, default="")
+    failure = models.JSONField(null=True)
+    correlation_id = models.CharField(max_length=64)
+    created_at = models.DateTimeField()
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "run"
+        ordering = ["-id"]
+        default_permissions = ()
+        constraints = [
+            models.UniqueConstraint(
+                fields=["resource"], condition=Q(status__in=sorted(LIVE_RUN)), name="run_is_alone_on_its_resource"
+            ),
+            models.CheckConstraint(condition=Q(operation__in=Operation.values), name="run_operation_is_known"),
+            models.CheckConstraint(
+                condition=Q(epoch=None, lease_owner=None, lease_until=None)
+                | Q(epoch__isnull=False, lease_owner__isnull=False, lease_until__isnull=False)
+                | Q(epoch__isnull=False, lease_owner=None, lease_until=None),
+                name="run_lease_is_whole",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["pool", "priority", "id"], condition=Q(status=RunStatus.PENDING), name="run_queue"),
+            models.Index(fields=["lease_until"], condition=Q(status__in=sorted(LEASED_RUN)), name="run_lease"),
+            models.Index(fields=["project", "-id"], name="run_project"),
+            models.Index(fields=["resource", "-id"], name="run_resource"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.operation} {self.status}"
+
+
+class PlanFile(models.Model):
+    """The saved plan of a run, sealed: the one that was judged is the one that is applied."""
+
+    run = models.OneToOneField(Run, primary_key=True, on_delete=models.PROTECT, related_name="plan_file")
+    digest = models.CharField(max_length=80)
+    sealed = models.BinaryField()
+    created_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "plan_file"
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return self.digest
