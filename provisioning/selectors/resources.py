@@ -1,0 +1,80 @@
+"""Resources, requests and runs as a caller may see them."""
+
+from django.db.models import Q, QuerySet
+
+from platform_api.core.callers import Caller
+from platform_api.core.ids import Prefix, UnknownIdError, parse
+from platform_api.tenancy.selectors.projects import projects_visible
+from provisioning.models import ProvisioningRequest, Resource, Run
+from provisioning.states import LIVE_RUN
+
+
+def _in_projects_of(caller: Caller) -> Q:
+    if caller.is_auditor or caller.is_platform_admin:
+        return Q()
+    return Q(project__in=projects_visible(caller=caller).values("pk"))
+
+
+def resources_visible(*, caller: Caller) -> QuerySet[Resource]:
+    """Return the resources of the caller's projects, with what their shape needs."""
+    return Resource.objects.filter(_in_projects_of(caller)).select_related(
+        "project__team", "environment", "offering_version__offering", "plan"
+    )
+
+
+def resource_get(*, caller: Caller, resource: str) -> Resource:
+    """Return one resource by id.
+
+    Raises:
+        UnknownIdError: There is none, or it is not the caller's to see.
+    """
+    found = resources_visible(caller=caller).filter(pk=parse(Prefix.RESOURCE, resource)).first()
+    if found is None:
+        raise UnknownIdError
+    return found
+
+
+def requests_visible(*, caller: Caller) -> QuerySet[ProvisioningRequest]:
+    """Return the requests of the caller's projects, with what their shape needs."""
+    return ProvisioningRequest.objects.filter(_in_projects_of(caller)).select_related(
+        "project", "environment", "resource", "offering_version__offering", "plan"
+    )
+
+
+def request_get(*, caller: Caller, request: str) -> ProvisioningRequest:
+    """Return one request by id.
+
+    Raises:
+        UnknownIdError: There is none, or it is not the caller's to see.
+    """
+    found = requests_visible(caller=caller).filter(pk=parse(Prefix.PROVISIONING_REQUEST, request)).first()
+    if found is None:
+        raise UnknownIdError
+    return found
+
+
+def runs_visible(*, caller: Caller) -> QuerySet[Run]:
+    """Return the runs of the caller's projects."""
+    return Run.objects.filter(_in_projects_of(caller))
+
+
+def run_get(*, caller: Caller, run: str) -> Run:
+    """Return one run by id.
+
+    Raises:
+        UnknownIdError: There is none, or it is not the caller's to see.
+    """
+    found = runs_visible(caller=caller).filter(pk=parse(Prefix.RUN, run)).first()
+    if found is None:
+        raise UnknownIdError
+    return found
+
+
+def live_run_of(resource: Resource) -> Run | None:
+    """Return the run that works on a resource now."""
+    return Run.objects.filter(resource=resource, status__in=LIVE_RUN).first()
+
+
+def newest_run_of(request: ProvisioningRequest) -> Run | None:
+    """Return the newest run of a request."""
+    return Run.objects.filter(provisioning_request=request).order_by("-pk").first()

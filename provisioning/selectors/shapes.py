@@ -1,0 +1,374 @@
+"""The shapes that requests, runs and resources have for callers: one place for the API's answers and for stored ones.
+
+What is absent is null, never a missing key; ids are TypeIDs; times are RFC 3339 in UTC.
+"""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from platform_api.core.ids import Prefix, show
+from platform_api.core.shapes import Cost, Money, Shape
+from provisioning.models import LogLine, ProvisioningRequest, Resource, Run
+from provisioning.states import LIVE_RUN
+
+
+class OrderedShape(Shape):
+    """What was ordered."""
+
+    slug: str
+    version: str
+    plan: str
+
+
+class ResourceLinkShape(Shape):
+    """A resource, named."""
+
+    id: str
+    name: str
+    url: str
+
+
+class RunLinkShape(Shape):
+    """A run, named, with where it stands."""
+
+    id: str
+    status: str
+    url: str
+
+
+class QuotaShape(Shape):
+    """What was taken of a quota, with its figures just after."""
+
+    kind: str
+    scope: str
+    requested: int
+    used: int
+    limit: int
+
+
+class DecisionShape(Shape):
+    """What a policy said."""
+
+    policy: str
+    set: str
+    level: str
+    outcome: str
+    detail: str | None
+
+
+class ApprovalsShape(Shape):
+    """Decisions of people: those still needed, and those given."""
+
+    needed: list[dict[str, Any]]
+    given: list[dict[str, Any]]
+
+
+class RequesterShape(Shape):
+    """Who asked."""
+
+    kind: str
+    name: str
+    on_behalf_of: str | None
+
+
+class FailureShape(Shape):
+    """Why it did not work; Terraform's own text stays in the log."""
+
+    code: str
+    failure_class: str = msgspec.field(name="class")
+    detail: str
+    remedy: str
+    resource_usable: bool
+    repeatable: bool
+    objects_left: list[str]
+
+
+class RequestShape(Shape):
+    """An ask."""
+
+    id: str
+    operation: str
+    status: str
+    offering: OrderedShape
+    project: str
+    environment: str
+    resource: ResourceLinkShape
+    run: RunLinkShape | None
+    quota: list[QuotaShape]
+    """Stands before all that a caller can word freely, so that the ordering statement can put the figures in."""
+    parameters: dict[str, Any]
+    cost: Cost
+    decisions: list[DecisionShape]
+    approvals: ApprovalsShape
+    reason: str
+    ticket: str | None
+    requested_by: RequesterShape
+    failure: FailureShape | None
+    created_at: datetime
+    completed_at: datetime | None
+
+
+class StepShape(Shape):
+    """A step of a run."""
+
+    name: str
+    status: str
+    seconds: float
+
+
+class ProgressShape(Shape):
+    """How far an apply is."""
+
+    percent: int
+    done: int
+    total: int
+    current: str
+
+
+class PlanChangeShape(Shape):
+    """One attribute that a plan changes; a sensitive value is null."""
+
+    path: str
+    before: Any
+    after: Any
+    sensitive: bool
+    known_after_apply: bool
+
+
+class PlanObjectShape(Shape):
+    """One object that a plan changes."""
+
+    address: str
+    type: str
+    action: str
+    stateful: bool
+    changes: list[PlanChangeShape]
+
+
+class PlanShape(Shape):
+    """What the run's plan does."""
+
+    digest: str
+    add: int
+    change: int
+    replace: int
+    destroy: int
+    objects: list[PlanObjectShape]
+    drifted: list[PlanObjectShape]
+
+
+class RunShape(Shape):
+    """An execution."""
+
+    id: str
+    operation: str
+    status: str
+    attempt: int
+    resource: str
+    request: str | None
+    steps: list[StepShape]
+    progress: ProgressShape | None
+    plan: PlanShape | None
+    failure: FailureShape | None
+    waited_seconds: float | None
+    cancel_requested_at: datetime | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+class LogLineShape(Shape):
+    """One line of a run's log."""
+
+    sequence: int
+    at: datetime
+    source: str
+    level: str
+    line: str
+    event: dict[str, Any] | None
+
+
+class OrderedResourceShape(Shape):
+    """What a resource is an instance of."""
+
+    slug: str
+    version: str
+    plan: str
+    newest_version: str
+
+
+class OwnerShape(Shape):
+    """Whose it is."""
+
+    team: str
+
+
+class CredentialsShape(Shape):
+    """Whether the credentials were shown, and where they are."""
+
+    revealed_at: datetime | None
+    url: str
+
+
+class LinksShape(Shape):
+    """Where its story is told."""
+
+    audit: str
+
+
+class ResourceShape(Shape):
+    """What exists."""
+
+    id: str
+    name: str
+    kind: str
+    status: str
+    desired: str
+    offering: OrderedResourceShape
+    project: str
+    environment: str
+    owner: OwnerShape
+    parameters: dict[str, Any]
+    outputs: dict[str, Any] | None
+    credentials: CredentialsShape | None
+    active_run: RunLinkShape | None
+    delete_protected: bool
+    expires_at: datetime | None
+    cost: Cost
+    links: LinksShape
+    created_at: datetime
+    updated_at: datetime
+
+
+def request_url(request_id: UUID) -> str:
+    """Return where a request is."""
+    return f"/api/v1/requests/{show(Prefix.PROVISIONING_REQUEST, request_id)}"
+
+
+def resource_url(resource_id: UUID) -> str:
+    """Return where a resource is."""
+    return f"/api/v1/resources/{show(Prefix.RESOURCE, resource_id)}"
+
+
+def run_link(run_id: UUID, status: str) -> RunLinkShape:
+    """Return a run as it is named elsewhere."""
+    shown = show(Prefix.RUN, run_id)
+    return RunLinkShape(id=shown, status=str(status), url=f"/api/v1/runs/{shown}")
+
+
+def failure_shape(failure: dict[str, Any] | None) -> FailureShape | None:
+    """Return a kept failure in its shape."""
+    return None if failure is None else msgspec.convert(failure, FailureShape)
+
+
+def request_shape(request: ProvisioningRequest, *, run: Run | None) -> RequestShape:
+    """Return a request as callers see it.
+
+    Args:
+        request: With project, environment, resource, offering version and plan loaded.
+        run: Its newest run.
+    """
+    resource, plan = request.resource, request.plan
+    return RequestShape(
+        id=show(Prefix.PROVISIONING_REQUEST, request.pk),
+        operation=request.operation,
+        status=request.status,
+        offering=OrderedShape(
+            slug=request.offering_version.offering.slug, version=request.offering_version.version, plan=plan.slug
+        ),
+        project=request.project.slug,
+        environment=request.environment.name,
+        resource=ResourceLinkShape(
+            id=show(Prefix.RESOURCE, resource.pk), name=resource.name, url=resource_url(resource.pk)
+        ),
+        run=None if run is None else run_link(run.pk, run.status),
+        parameters=request.parameters,
+        quota=msgspec.convert(request.quota, list[QuotaShape]),
+        cost=Cost(monthly=Money(amount=str(plan.monthly_amount), currency=plan.currency)),
+        decisions=msgspec.convert(request.decisions, list[DecisionShape]),
+        approvals=ApprovalsShape(needed=[], given=[]),
+        reason=request.reason,
+        ticket=request.ticket,
+        requested_by=RequesterShape(kind=request.requested_by_kind, name=request.requested_by_name, on_behalf_of=None),
+        failure=failure_shape(request.failure),
+        created_at=request.created_at,
+        completed_at=request.completed_at,
+    )
+
+
+def run_shape(run: Run) -> RunShape:
+    """Return a run as callers see it."""
+    plan = None
+    if run.plan_summary is not None:
+        plan = msgspec.convert({**run.plan_summary, "digest": run.plan_digest}, PlanShape)
+    waited = None if run.started_at is None else round((run.started_at - run.created_at).total_seconds(), 3)
+    request_id = run.provisioning_request_id
+    return RunShape(
+        id=show(Prefix.RUN, run.pk),
+        operation=run.operation,
+        status=run.status,
+        attempt=run.attempt,
+        resource=show(Prefix.RESOURCE, run.resource_id),
+        request=None if request_id is None else show(Prefix.PROVISIONING_REQUEST, request_id),
+        steps=msgspec.convert(run.steps, list[StepShape]),
+        progress=None if run.progress is None else msgspec.convert(run.progress, ProgressShape),
+        plan=plan,
+        failure=failure_shape(run.failure),
+        waited_seconds=waited,
+        cancel_requested_at=run.cancel_requested_at,
+        created_at=run.created_at,
+        started_at=run.started_at,
+        finished_at=run.finished_at,
+    )
+
+
+def log_line_shape(line: LogLine) -> LogLineShape:
+    """Return a log line as callers see it."""
+    return LogLineShape(
+        sequence=line.sequence, at=line.at, source=line.source, level=line.level, line=line.line, event=line.event
+    )
+
+
+def resource_shape(resource: Resource, *, live_run: Run | None, newest_version: str) -> ResourceShape:
+    """Return a resource as callers see it.
+
+    Args:
+        resource: With project, team, environment, offering version, offering and plan loaded.
+        live_run: The run that works on it now.
+        newest_version: Newest published version of its offering.
+    """
+    version, plan = resource.offering_version, resource.plan
+    shown = show(Prefix.RESOURCE, resource.pk)
+    has_credentials = version.manifest["credentials"] is not None
+    if live_run is not None and live_run.status not in LIVE_RUN:
+        live_run = None
+    return ResourceShape(
+        id=shown,
+        name=resource.name,
+        kind=resource.kind,
+        status=resource.status,
+        desired=resource.desired,
+        offering=OrderedResourceShape(
+            slug=version.offering.slug, version=version.version, plan=plan.slug, newest_version=newest_version
+        ),
+        project=resource.project.slug,
+        environment=resource.environment.name,
+        owner=OwnerShape(team=resource.project.team.slug),
+        parameters=resource.parameters,
+        outputs=resource.outputs,
+        credentials=CredentialsShape(
+            revealed_at=resource.credentials_revealed_at, url=f"{resource_url(resource.pk)}/credentials"
+        )
+        if has_credentials
+        else None,
+        active_run=None if live_run is None else run_link(live_run.pk, live_run.status),
+        delete_protected=resource.delete_protected,
+        expires_at=resource.expires_at,
+        cost=Cost(monthly=Money(amount=str(plan.monthly_amount), currency=plan.currency)),
+        links=LinksShape(audit=f"/api/v1/audit-events?object={shown}"),
+        created_at=resource.created_at,
+        updated_at=resource.updated_at,
+    )

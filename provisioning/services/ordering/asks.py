@@ -1,0 +1,91 @@
+"""Asks: what a caller wants, read but not judged; and what they are answered."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from platform_api.core.callers import Caller
+from platform_api.core.errors import RefusedError
+from platform_api.idempotency.services.keys import OrderKey
+
+
+class RequestRefusedError(RefusedError):
+    """Schema, policy or quota says no; holds every finding of the stage that refused."""
+
+    code = "request_refused"
+    title = "The request was refused"
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewResource:
+    """An ask for something that is not there yet.
+
+    Attributes:
+        offering: Slug.
+        plan: Slug.
+        version: Number; None for the newest published one.
+        project: Slug or id.
+        environment: Name or id.
+        name: What it shall be called there.
+        parameters: What the offering lets a caller set.
+        reason: Why, in the caller's words.
+        ticket: Where it is tracked.
+    """
+
+    offering: str
+    plan: str
+    version: str | None
+    project: str
+    environment: str
+    name: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    reason: str = ""
+    ticket: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """An ask about something that is there.
+
+    Attributes:
+        operation: ``update`` or ``deprovision``.
+        resource: Its id.
+        plan: Slug; None leaves it.
+        version: Number; None leaves it.
+        parameters: Those to change; others stay.
+        confirm: The resource's name, repeated, for a deprovision.
+        reason: Why, in the caller's words.
+        ticket: Where it is tracked.
+    """
+
+    operation: str
+    resource: str
+    plan: str | None = None
+    version: str | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    confirm: str | None = None
+    reason: str = ""
+    ticket: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exchange:
+    """Who asks, and under which key."""
+
+    caller: Caller
+    order_key: OrderKey
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What an accepted ask is answered; the very bytes, so that a repeated order gets them again.
+
+    Attributes:
+        body: A ``RequestShape`` as JSON.
+        location: Where the request is.
+        is_replay: Whether it is the answer to an earlier call with the same key.
+    """
+
+    body: bytes
+    location: str
+    is_replay: bool = False

@@ -1,0 +1,307 @@
+"""A resource that is there is changed or given back: an ask on the resource's row, which is locked meanwhile.
+
+A live run refuses an update; a deprovision it never refuses: work that waits is superseded, work that runs is asked to
+stop, and the deprovision's own run is made when it has ended.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from django.db import transaction
+from django.db.models import F
+
+from catalog.selectors.orderables import NotOrderableError, Orderable, orderable_get
+from governance.services.policies import Decision, policy_decision_record
+from governance.services.quotas import QuotaExceededError, quota_change
+from platform_api.audit.services.events import event_record
+from platform_api.core import clock
+from platform_api.core.errors import ConflictError, Tenant
+from platform_api.core.ids import Prefix, new_id, show
+from platform_api.idempotency.services.keys import StoredAnswer, answer_find, answer_keep
+from platform_api.tenancy.models.roles import Right
+from platform_api.tenancy.selectors.projects import right_require
+from provisioning.dispatch import runs_notify
+from provisioning.models import ProvisioningRequest, Resource, Run
+from provisioning.selectors.places import Place
+from provisioning.selectors.quotas import amounts_of
+from provisioning.selectors.resources import resource_get
+from provisioning.selectors.shapes import request_shape, request_url
+from provisioning.services.execution.claims import ClockTimestamp
+from provisioning.services.execution.outcomes import request_end
+from provisioning.services.intents import run_make_missing
+from provisioning.services.ordering.asks import Answer, Change, Exchange
+from provisioning.services.ordering.judging import (
+    decisions_shown,
+    parameters_judge,
+    policy_judge,
+    refusal,
+)
+from provisioning.states import (
+    LIVE_RUN,
+    WAITING_RUN,
+    Desired,
+    Operation,
+    RequestStatus,
+    ResourceStatus,
+    RunStatus,
+)
+
+
+class ResourceBusyError(ConflictError):
+    """A run works on it."""
+
+    code = "resource_busy"
+    title = "The resource is being worked on"
+
+
+class ResourceGoneError(ConflictError):
+    """It was deprovisioned, or will be."""
+
+    code = "already_final"
+    title = "The resource is gone"
+    remedy = "Order a new one."
+
+
+class DeleteProtectedError(ConflictError):
+    """Its owners have protected it."""
+
+    code = "delete_protected"
+    title = "The resource is protected from deletion"
+    remedy = "Take the protection away first."
+
+
+def resource_change(*, ask: Change, exchange: Exchange) -> Answer:
+    """Accept a change of a resource, or refuse it and change nothing.
+
+    Args:
+        ask: What is wanted.
+        exchange: Who asks, and under which key.
+
+    Raises:
+        UnknownIdError: There is no such resource, or it is not the caller's to see.
+        RoleMissingError: The caller may not change it.
+        ResourceGoneError: It is deprovisioned, or an accepted ask wants it so.
+        ResourceBusyError: An update, while a run is live.
+        RequestRefusedError: Schema, policy or quota says no, or a deprovision is not confirmed.
+        IdempotencyMismatchError: The key was used for another order.
+    """
+    try:
+        with transaction.atomic():
+            answer = _deprovision(ask, exchange) if ask.operation == Operation.DEPROVISION else _update(ask, exchange)
+            stored = StoredAnswer(status=202, location=answer.location, body=answer.body)
+            answer_keep(exchange.order_key, stored)
+    except Exception:
+        found = answer_find(exchange.order_key)
+        if found is None:
+            raise
+        return Answer(body=found.body, location=found.location, is_replay=True)
+    return answer
+
+
+def _locked(ask: Change, exchange: Exchange) -> Resource:
+    """Return the resource, locked; of two changes at once the second sees what the first did."""
+    resource = resource_get(caller=exchange.caller, resource=ask.resource)
+    project = resource.project
+    right_require(
+        caller=exchange.caller,
+        right=Right.ORDER,
+        team_id=project.team_id,
+        project_id=project.pk,
+        where=project.slug,
+    )
+    locked = Resource.objects.select_for_update(no_key=True).only("generation", "status", "desired").get(pk=resource.pk)
+    resource.generation, resource.status, resource.desired = locked.generation, locked.status, locked.desired
+    if resource.status == ResourceStatus.DEPROVISIONED:
+        msg = f"Resource {resource.name} is deprovisioned."
+        raise ResourceGoneError(msg, tenant=_tenant(resource))
+    return resource
+
+
+def _tenant(resource: Resource) -> Tenant:
+    return Tenant(team_id=resource.project.team_id, project_id=resource.project_id)
+
+
+def _place(resource: Resource) -> Place:
+    environment = resource.environment
+    return Place(
+        project=resource.project,
+        environment_id=environment.pk,
+        environment=environment.name,
+        tier=environment.tier,
+        expires_at=environment.expires_at,
+    )
+
+
+def _update(ask: Change, exchange: Exchange) -> Answer:
+    resource = _locked(ask, exchange)
+    live = Run.objects.filter(resource=resource, status__in=LIVE_RUN).first()
+    if live is not None:
+        msg = f"Run {show(Prefix.RUN, live.pk)} ({live.operation}) works on it."
+        raise ResourceBusyError(msg, remedy="Wait until it has ended, or cancel it.", tenant=_tenant(resource))
+    if resource.desired == Desired.ABSENT:
+        msg = f"Resource {resource.name} is to be deprovisioned."
+        raise ResourceGoneError(msg, tenant=_tenant(resource))
+    place, version = _place(resource), resource.offering_version
+    try:
+        orderable = orderable_get(
+            offering=version.offering.slug, plan=ask.plan or resource.plan.slug, version=ask.version or version.version
+        )
+    except NotOrderableError as error:
+        error.tenant = place.tenant
+        raise
+    # A new plan brings its own defaults; what its owners have set themselves stays.
+    kept = resource.parameters if orderable.plan == resource.plan.slug else {}
+    parameters = parameters_judge(orderable, ask.parameters, kept=kept, tenant=place.tenant)
+    decision = _policy(ask, exchange, resource, place=place, orderable=orderable, parameters=parameters)
+    amounts = amounts_of(points=max(orderable.points, resource.plan.quota_points), kind=resource.kind)
+    try:
+        quota_change(
+            facts=place.facts, subject_id=resource.pk, amounts=amounts, caller=exchange.caller, reason="update"
+        )
+    except QuotaExceededError as error:
+        raise refusal(error.errors, tenant=place.tenant) from error
+    return _accept(ask, exchange, resource, orderable=orderable, parameters=parameters, decision=decision)
+
+
+def _deprovision(ask: Change, exchange: Exchange) -> Answer:
+    resource = _locked(ask, exchange)
+    if ask.confirm != resource.name:
+        finding = {
+            "pointer": "#/confirm",
+            "code": "not_confirmed",
+            "detail": "A deprovision is confirmed by the resource's name.",
+            "remedy": f'Send "confirm": "{resource.name}".',
+        }
+        raise refusal([finding], tenant=_tenant(resource))
+    if resource.delete_protected:
+        raise DeleteProtectedError(tenant=_tenant(resource))
+    if (
+        resource.desired == Desired.ABSENT
+        and Run.objects.filter(resource=resource, status__in=LIVE_RUN, operation=Operation.DEPROVISION).exists()
+    ):
+        msg = f"Resource {resource.name} is being deprovisioned."
+        raise ResourceBusyError(msg, remedy="Wait until it has ended.", tenant=_tenant(resource))
+    _make_way(exchange, resource)
+    return _accept(ask, exchange, resource, orderable=None, parameters=resource.parameters, decision=None)
+
+
+def _make_way(exchange: Exchange, resource: Resource) -> None:
+    """Supersede a run that nobody holds; ask one that is held to stop."""
+    live = Run.objects.select_for_update(no_key=True).filter(resource=resource, status__in=LIVE_RUN).first()
+    if live is None:
+        return
+    if live.status not in WAITING_RUN or live.lease_owner is not None:
+        Run.objects.filter(pk=live.pk, cancel_requested_at=None).update(
+            cancel_requested_at=ClockTimestamp(), cancel_reason="A deprovision was asked for."
+        )
+        return
+    Run.objects.filter(pk=live.pk).update(status=RunStatus.SUPERSEDED, finished_at=ClockTimestamp())
+    live.resource = resource
+    request_end(exchange.caller, live, RequestStatus.CANCELED)
+    event_record(
+        caller=exchange.caller,
+        action="run.superseded",
+        object_type="run",
+        object_id=live.pk,
+        object_name=f"{live.operation} run",
+        team_id=resource.project.team_id,
+        project_id=resource.project_id,
+        reason="A deprovision was asked for.",
+    )
+
+
+def _policy(
+    ask: Change,
+    exchange: Exchange,
+    resource: Resource,
+    *,
+    place: Place,
+    orderable: Orderable,
+    parameters: Mapping[str, Any],
+) -> Decision:
+    return policy_judge(
+        exchange,
+        operation=ask.operation,
+        orderable=orderable,
+        place=place,
+        parameters=parameters,
+        name=resource.name,
+        reason=ask.reason,
+        ticket=ask.ticket,
+        resource={
+            "id": show(Prefix.RESOURCE, resource.pk),
+            "plan": resource.plan.slug,
+            "version": resource.offering_version.version,
+            "parameters": resource.parameters,
+        },
+    )
+
+
+def _accept(
+    ask: Change,
+    exchange: Exchange,
+    resource: Resource,
+    *,
+    orderable: Orderable | None,
+    parameters: Mapping[str, Any],
+    decision: Decision | None,
+) -> Answer:
+    caller, project = exchange.caller, resource.project
+    desired = Desired.ABSENT if ask.operation == Operation.DEPROVISION else Desired.PRESENT
+    Resource.objects.filter(pk=resource.pk).update(
+        generation=F("generation") + 1, desired=desired, updated_at=ClockTimestamp()
+    )
+    request = ProvisioningRequest(
+        id=new_id(),
+        operation=ask.operation,
+        status=RequestStatus.FULFILLING,
+        project=project,
+        environment=resource.environment,
+        resource=resource,
+        generation=resource.generation + 1,
+        offering_version_id=resource.offering_version_id if orderable is None else orderable.version_id,
+        plan_id=resource.plan_id if orderable is None else orderable.plan_id,
+        parameters=dict(parameters),
+        reason=ask.reason,
+        ticket=ask.ticket,
+        requested_by_id=caller.id,
+        requested_by_name=caller.name,
+        requested_by_kind=caller.kind,
+        quota=[],
+        decisions=[] if decision is None else decisions_shown(decision),
+        policy_decision_id=None,
+        correlation_id=caller.correlation_id,
+        created_at=clock.now(),
+    )
+    if decision is not None:
+        kept = policy_decision_record(
+            decision=decision, subject_type="provisioning_request", subject_id=request.pk, project_id=project.pk
+        )
+        request.policy_decision_id = kept.pk
+    request.save(force_insert=True)
+    event_record(
+        caller=caller,
+        action="request.submitted",
+        object_type="provisioning_request",
+        object_id=request.pk,
+        object_name=f"{ask.operation} {resource.name}",
+        team_id=project.team_id,
+        project_id=project.pk,
+        before={"plan": resource.plan.slug, "parameters": resource.parameters},
+        after={
+            "operation": ask.operation,
+            "resource": show(Prefix.RESOURCE, resource.pk),
+            "plan": resource.plan.slug if orderable is None else orderable.plan,
+            "parameters": dict(parameters),
+            "ticket": ask.ticket,
+        },
+        reason=ask.reason,
+        policy_decision=None if decision is None else {"decisions": decisions_shown(decision)},
+    )
+    run_id = run_make_missing(resource_id=resource.pk, caller=caller)
+    runs_notify()
+    request.refresh_from_db()
+    run = None if run_id is None else Run.objects.get(pk=run_id)
+    body = msgspec.json.encode(request_shape(request, run=run))
+    return Answer(body=body, location=request_url(request.pk))

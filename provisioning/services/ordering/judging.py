@@ -1,0 +1,127 @@
+"""Judgement of an ask: schema first and all at once; then policy and quota, told together.
+
+Judging policy on malformed input would be guessing, so a schema's refusal comes alone.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from catalog.selectors.orderables import Orderable
+from governance.engine.policy_set import Stage
+from governance.services.policies import Decision, policy_decide
+from governance.services.policy_input import (
+    EnvironmentInput,
+    MoneyInput,
+    OfferingInput,
+    PlanInput,
+    ProjectInput,
+    RequestInput,
+    caller_input,
+    moment,
+)
+from governance.services.quotas import quota_findings
+from platform_api.core import clock
+from platform_api.core.errors import Tenant
+from provisioning.selectors.places import Place
+from provisioning.selectors.quotas import amounts_of
+from provisioning.services.ordering.asks import Exchange, RequestRefusedError
+
+Finding = dict[str, Any]
+
+
+def parameters_judge(
+    orderable: Orderable, given: Mapping[str, Any], *, kept: Mapping[str, Any] | None = None, tenant: Tenant
+) -> dict[str, Any]:
+    """Return all parameters: those given, else those kept from before, else the plan's and the module's defaults.
+
+    Args:
+        orderable: What is ordered.
+        given: What the caller sets.
+        kept: What an existing resource has; None for a new one.
+        tenant: Whose concern a refusal is.
+
+    Raises:
+        RequestRefusedError: Some are wrong; every one is told.
+    """
+    parameters = {**orderable.defaults, **(kept or {}), **given}
+    findings = orderable.judge.judge(parameters if kept is not None else dict(given))
+    if findings:
+        raise refusal(findings, tenant=tenant)
+    return parameters
+
+
+def policy_judge(
+    exchange: Exchange,
+    *,
+    operation: str,
+    orderable: Orderable,
+    place: Place,
+    parameters: Mapping[str, Any],
+    name: str,
+    reason: str,
+    ticket: str | None,
+    resource: Mapping[str, Any] | None = None,
+) -> Decision:
+    """Ask the policies, and refuse what they deny; what quota would say too is told with it.
+
+    Raises:
+        RequestRefusedError: Holds the findings of both.
+    """
+    project = place.project
+    decision = policy_decide(
+        stage=Stage.REQUEST,
+        value=RequestInput(
+            operation=operation,
+            offering=OfferingInput(slug=orderable.offering, kind=orderable.kind, version=orderable.version),
+            plan=PlanInput(
+                slug=orderable.plan,
+                points=orderable.points,
+                monthly_cost=MoneyInput(amount=str(orderable.monthly_amount), currency=orderable.currency),
+            ),
+            project=ProjectInput(slug=project.slug, team=project.team.slug),
+            environment=EnvironmentInput(
+                name=place.environment,
+                tier=place.tier,
+                is_ephemeral=place.expires_at is not None,
+                expires_at=None if place.expires_at is None else moment(place.expires_at),
+            ),
+            parameters=dict(parameters),
+            name=name,
+            reason=reason,
+            ticket=ticket,
+            caller=caller_input(caller=exchange.caller, team_id=project.team_id, project_id=project.pk),
+            now=moment(clock.now()),
+            resource=None if resource is None else dict(resource),
+        ),
+    )
+    if decision.is_denied:
+        amounts = amounts_of(points=orderable.points, kind=orderable.kind)
+        quota = quota_findings(facts=place.facts, amounts=amounts) if resource is None else []
+        raise refusal([*decision.denials, *quota], tenant=place.tenant)
+    return decision
+
+
+def decisions_shown(decision: Decision) -> list[dict[str, Any]]:
+    """Return what each policy said, in the API's shape."""
+    return [
+        {
+            "policy": result.id,
+            "set": decision.policy_set.name,
+            "level": result.level.value,
+            "outcome": result.outcome.value,
+            "detail": result.detail,
+        }
+        for result in decision.results
+    ]
+
+
+def refusal(findings: Sequence[Finding], *, tenant: Tenant) -> RequestRefusedError:
+    """Return the refusal that tells these findings."""
+    count = len(findings)
+    what = "One thing is" if count == 1 else f"{count} things are"
+    return RequestRefusedError(
+        f"{what} in the way. Nothing was changed.",
+        remedy="See errors: each says what is wrong and what to do.",
+        errors=findings,
+        tenant=tenant,
+    )

@@ -1,0 +1,272 @@
+"""A new resource is ordered: judged from caches, then written by one statement (``submit.sql``)."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from django.db import IntegrityError, InternalError, connection
+
+from catalog.selectors.connections import connection_for
+from catalog.selectors.orderables import NotOrderableError, Orderable, orderable_get
+from governance.services.policies import Decision, policy_decision_build
+from governance.services.quota_limits import quotas_ensure
+from governance.services.quotas import quota_findings
+from platform_api.core import clock
+from platform_api.core.errors import ConflictError
+from platform_api.core.ids import Prefix, new_id, show
+from platform_api.core.shapes import Cost, Money
+from platform_api.idempotency.services.keys import answer_find
+from platform_api.tenancy.models.roles import Right
+from provisioning.selectors.places import Place, place_get, place_project_get
+from provisioning.selectors.quotas import amounts_of
+from provisioning.selectors.shapes import (
+    ApprovalsShape,
+    DecisionShape,
+    OrderedShape,
+    RequesterShape,
+    RequestShape,
+    ResourceLinkShape,
+    request_url,
+    resource_url,
+    run_link,
+)
+from provisioning.services.environments import environment_default_ensure
+from provisioning.services.ordering.asks import Answer, Exchange, NewResource
+from provisioning.services.ordering.judging import decisions_shown, parameters_judge, policy_judge, refusal
+from provisioning.services.ordering.naming import physical_name_make
+from provisioning.states import Operation, RequestStatus, RunStatus
+
+SUBMIT = Path(__file__).with_name("submit.sql").read_text(encoding="utf-8")
+ENTRIES = 4
+"""Ledger entries of one order: points and a count, for the project and for its team."""
+
+_QUOTA_PLACE = b'"quota":[]'
+
+
+class NameTakenError(ConflictError):
+    """Something in this environment has the name already."""
+
+    code = "name_taken"
+    title = "The name is taken"
+    remedy = "Choose another name, or update the resource that has it."
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Submission:
+    """An ask that was judged and may be written."""
+
+    ask: NewResource
+    exchange: Exchange
+    place: Place
+    orderable: Orderable
+    parameters: dict[str, Any]
+    decision: Decision
+    connection_id: UUID
+    request_id: UUID
+    resource_id: UUID
+    run_id: UUID
+
+
+def resource_order(*, ask: NewResource, exchange: Exchange) -> Answer:
+    """Order a new resource; accepted means that its rows are there.
+
+    A refusal of any kind looks for a stored answer first: what was accepted under this key stays accepted, though by
+    now the quota may be used up, by this very order.
+
+    Args:
+        ask: What is wanted.
+        exchange: Who asks, and under which key.
+
+    Raises:
+        RequestRefusedError, NotOrderableError, PlaceUnknownError: Something is wrong with it; all findings are told.
+        RoleMissingError: The caller may not order there.
+        NameTakenError: The environment has something of this name.
+        IdempotencyMismatchError: The key was used for another order.
+        ConnectionMissingError: The platform has no target for it.
+    """
+    try:
+        return _write(_judge(ask, exchange))
+    except Exception:
+        stored = answer_find(exchange.order_key)
+        if stored is None:
+            raise
+        return Answer(body=stored.body, location=stored.location, is_replay=True)
+
+
+def _judge(ask: NewResource, exchange: Exchange) -> _Submission:
+    project = place_project_get(caller=exchange.caller, project=ask.project, right=Right.ORDER)
+    environment_default_ensure(project=project, name=ask.environment)
+    place = place_get(project=project, environment=ask.environment)
+    try:
+        orderable = orderable_get(offering=ask.offering, plan=ask.plan, version=ask.version)
+    except NotOrderableError as error:
+        error.tenant = place.tenant
+        raise
+    parameters = parameters_judge(orderable, ask.parameters, tenant=place.tenant)
+    decision = policy_judge(
+        exchange,
+        operation=Operation.PROVISION.value,
+        orderable=orderable,
+        place=place,
+        parameters=parameters,
+        name=ask.name,
+        reason=ask.reason,
+        ticket=ask.ticket,
+    )
+    target = connection_for(kind=orderable.connection_kind, tier=place.tier, team_id=project.team_id)
+    return _Submission(
+        ask=ask,
+        exchange=exchange,
+        place=place,
+        orderable=orderable,
+        parameters=parameters,
+        decision=decision,
+        connection_id=target.pk,
+        request_id=new_id(),
+        resource_id=new_id(),
+        run_id=new_id(),
+    )
+
+
+def _write(submission: _Submission) -> Answer:
+    amounts = amounts_of(points=submission.orderable.points, kind=submission.orderable.kind)
+    facts = submission.place.facts
+    rows = quotas_ensure(facts=facts, kinds=amounts)
+    quotas = {(quota.scope_type, quota.kind.partition(":")[0]): quota.pk for quota in rows}
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(SUBMIT, _parameters(submission, quotas))
+            (body, _) = cursor.fetchone() or ("", None)
+    except InternalError as error:  # raised by refuse_unless
+        findings = quota_findings(facts=facts, amounts=amounts)
+        if "quota_exceeded" not in str(error) or not findings:
+            raise
+        raise refusal(findings, tenant=submission.place.tenant) from error
+    except IntegrityError as error:
+        if "resource_name_is_taken_once" not in str(error):
+            raise
+        place, name = submission.place, submission.ask.name
+        msg = f"Environment {place.environment} of project {place.project.slug} has a resource {name} already."
+        raise NameTakenError(msg, tenant=place.tenant) from error
+    return Answer(body=body.encode(), location=request_url(submission.request_id))
+
+
+def _parameters(submission: _Submission, quotas: dict[tuple[str, str], UUID]) -> dict[str, Any]:
+    """Return the statement's parameters; a test compares their names with those that it uses."""
+    ask, place, orderable = submission.ask, submission.place, submission.orderable
+    caller, key = submission.exchange.caller, submission.exchange.order_key
+    at = clock.now()
+    head, tail = msgspec.json.encode(_shape(submission, at)).split(_QUOTA_PLACE, 1)
+    return {
+        "caller_id": caller.id,
+        "caller_name": caller.name,
+        "caller_kind": caller.kind.value,
+        "token_id": caller.token_id,
+        "auth_method": caller.auth_method,
+        "ip": caller.ip,
+        "correlation_id": caller.correlation_id,
+        "key": key.key,
+        "fingerprint": key.fingerprint,
+        "location": request_url(submission.request_id),
+        "answer_head": (head + b'"quota":').decode(),
+        "answer_tail": tail.decode(),
+        "points": orderable.points,
+        "project_points": quotas["project", "points"],
+        "project_count": quotas["project", "count"],
+        "team_points": quotas["team", "points"],
+        "team_count": quotas["team", "count"],
+        "entry_ids": [new_id() for _ in range(ENTRIES)],
+        "request_id": submission.request_id,
+        "resource_id": submission.resource_id,
+        "run_id": submission.run_id,
+        "event_id": new_id(),
+        "team_id": place.project.team_id,
+        "project_id": place.project.pk,
+        "environment_id": place.environment_id,
+        "offering_version_id": orderable.version_id,
+        "plan_id": orderable.plan_id,
+        "connection_id": submission.connection_id,
+        "name": ask.name,
+        "kind": orderable.kind,
+        "physical_name": physical_name_make(
+            project=place.project.slug,
+            environment=place.environment,
+            name=ask.name,
+            resource_id=submission.resource_id,
+        ),
+        "parameters": json.dumps(submission.parameters),
+        "expires_at": place.expires_at,
+        "reason": ask.reason,
+        "ticket": ask.ticket,
+        "decisions": json.dumps(decisions_shown(submission.decision)),
+        "audited": json.dumps(_audited(submission)),
+        "at": at,
+        **_decision_columns(submission),
+    }
+
+
+def _decision_columns(submission: _Submission) -> dict[str, Any]:
+    row = policy_decision_build(
+        decision=submission.decision,
+        subject_type="provisioning_request",
+        subject_id=submission.request_id,
+        project_id=submission.place.project.pk,
+    )
+    return {
+        "policy_decision_id": row.pk,
+        "set_id": row.set_id,
+        "set_version": row.set_version,
+        "set_digest": row.set_digest,
+        "policy_outcome": row.outcome,
+        "policy_results": json.dumps(row.results),
+        "input_digest": row.input_digest,
+        "input_sealed": row.input_sealed,
+        "milliseconds": row.milliseconds,
+    }
+
+
+def _audited(submission: _Submission) -> dict[str, Any]:
+    orderable, place = submission.orderable, submission.place
+    return {
+        "operation": Operation.PROVISION.value,
+        "offering": orderable.offering,
+        "version": orderable.version,
+        "plan": orderable.plan,
+        "environment": place.environment,
+        "resource": show(Prefix.RESOURCE, submission.resource_id),
+        "run": show(Prefix.RUN, submission.run_id),
+        "parameters": submission.parameters,
+        "ticket": submission.ask.ticket,
+    }
+
+
+def _shape(submission: _Submission, at: Any) -> RequestShape:
+    ask, orderable, caller = submission.ask, submission.orderable, submission.exchange.caller
+    return RequestShape(
+        id=show(Prefix.PROVISIONING_REQUEST, submission.request_id),
+        operation=Operation.PROVISION.value,
+        status=RequestStatus.FULFILLING.value,
+        offering=OrderedShape(slug=orderable.offering, version=orderable.version, plan=orderable.plan),
+        project=submission.place.project.slug,
+        environment=submission.place.environment,
+        resource=ResourceLinkShape(
+            id=show(Prefix.RESOURCE, submission.resource_id),
+            name=ask.name,
+            url=resource_url(submission.resource_id),
+        ),
+        run=run_link(submission.run_id, RunStatus.PENDING.value),
+        quota=[],
+        parameters=submission.parameters,
+        cost=Cost(monthly=Money(amount=str(orderable.monthly_amount), currency=orderable.currency)),
+        decisions=msgspec.convert(decisions_shown(submission.decision), list[DecisionShape]),
+        approvals=ApprovalsShape(needed=[], given=[]),
+        reason=ask.reason,
+        ticket=ask.ticket,
+        requested_by=RequesterShape(kind=caller.kind.value, name=caller.name, on_behalf_of=None),
+        failure=None,
+        created_at=at,
+        completed_at=None,
+    )

@@ -1,0 +1,103 @@
+-- Everything that one accepted order writes, as one statement: it is there as a whole or not at all, and costs one round
+-- trip. ``refuse_unless`` raises where a quota has too little left (or the key is used already), and nothing stays.
+-- Quotas are taken in the order of locks: project before team, points before counts. A test compares the rows with those
+-- that the ORM would write, and the columns with those of the models.
+WITH fresh AS (
+    SELECT 1 WHERE %(key)s::text IS NULL OR NOT EXISTS (
+        SELECT FROM idempotency_key WHERE caller_id = %(caller_id)s::uuid AND key = %(key)s::text)
+),
+project_points AS (
+    UPDATE quota SET reserved = reserved + %(points)s::int
+    WHERE id = %(project_points)s::uuid AND reserved + used + %(points)s::int <= "limit" AND EXISTS (SELECT FROM fresh)
+    RETURNING id, kind, scope_name, reserved, used, "limit", %(points)s::int AS requested
+),
+project_count AS (
+    UPDATE quota SET reserved = reserved + 1
+    WHERE id = %(project_count)s::uuid AND reserved + used + 1 <= "limit" AND EXISTS (SELECT FROM project_points)
+    RETURNING id, kind, scope_name, reserved, used, "limit", 1 AS requested
+),
+team_points AS (
+    UPDATE quota SET reserved = reserved + %(points)s::int
+    WHERE id = %(team_points)s::uuid AND reserved + used + %(points)s::int <= "limit" AND EXISTS (SELECT FROM project_count)
+    RETURNING id, kind, scope_name, reserved, used, "limit", %(points)s::int AS requested
+),
+team_count AS (
+    UPDATE quota SET reserved = reserved + 1
+    WHERE id = %(team_count)s::uuid AND reserved + used + 1 <= "limit" AND EXISTS (SELECT FROM team_points)
+    RETURNING id, kind, scope_name, reserved, used, "limit", 1 AS requested
+),
+taken AS MATERIALIZED (
+    SELECT * FROM project_points UNION ALL SELECT * FROM project_count
+    UNION ALL SELECT * FROM team_points UNION ALL SELECT * FROM team_count
+),
+granted AS MATERIALIZED (
+    SELECT jsonb_agg(jsonb_build_object('kind', kind, 'scope', scope_name, 'requested', requested,
+               'used', reserved + used, 'limit', "limit")) AS quota,
+           clock_timestamp() AS at
+    FROM taken HAVING refuse_unless(count(*) = 4, 'quota_exceeded')
+),
+answer AS (
+    SELECT quota, at, %(answer_head)s::text || quota::text || %(answer_tail)s::text AS body FROM granted
+),
+kept AS (
+    INSERT INTO idempotency_key (caller_id, key, fingerprint, status, location, answer, created_at)
+    SELECT %(caller_id)s::uuid, %(key)s::text, %(fingerprint)s::text, 202, %(location)s::text, body, at
+    FROM answer WHERE %(key)s::text IS NOT NULL
+),
+resource_row AS (
+    INSERT INTO resource (id, project_id, environment_id, offering_version_id, plan_id, connection_id, name, kind,
+        physical_name, status, desired, generation, observed_generation, parameters, delete_protected, expires_at,
+        created_by_id, created_by_name, created_at, updated_at)
+    SELECT %(resource_id)s::uuid, %(project_id)s::uuid, %(environment_id)s::uuid, %(offering_version_id)s::uuid,
+        %(plan_id)s::uuid, %(connection_id)s::uuid, %(name)s::text, %(kind)s::text, %(physical_name)s::text, 'pending',
+        'present', 1, 0, %(parameters)s::jsonb, false, %(expires_at)s::timestamptz, %(caller_id)s::uuid,
+        %(caller_name)s::text, %(at)s::timestamptz, %(at)s::timestamptz
+    FROM granted
+),
+request_row AS (
+    INSERT INTO provisioning_request (id, operation, status, project_id, environment_id, resource_id, generation,
+        offering_version_id, plan_id, parameters, reason, ticket, requested_by_id, requested_by_name, requested_by_kind,
+        quota, decisions, policy_decision_id, correlation_id, version, created_at)
+    SELECT %(request_id)s::uuid, 'provision', 'fulfilling', %(project_id)s::uuid, %(environment_id)s::uuid,
+        %(resource_id)s::uuid, 1, %(offering_version_id)s::uuid, %(plan_id)s::uuid, %(parameters)s::jsonb,
+        %(reason)s::text, %(ticket)s::text, %(caller_id)s::uuid, %(caller_name)s::text, %(caller_kind)s::text, quota,
+        %(decisions)s::jsonb, %(policy_decision_id)s::uuid, %(correlation_id)s::text, 1,
+        %(at)s::timestamptz
+    FROM granted
+),
+run_row AS (
+    INSERT INTO run (id, resource_id, provisioning_request_id, project_id, operation, status, generation,
+        offering_version_id, plan_id, parameters, pool, priority, not_before, worker_min_version, attempt, cancel_reason,
+        steps, plan_digest, correlation_id, created_at)
+    SELECT %(run_id)s::uuid, %(resource_id)s::uuid, %(request_id)s::uuid, %(project_id)s::uuid, 'provision', 'pending', 1,
+        %(offering_version_id)s::uuid, %(plan_id)s::uuid, %(parameters)s::jsonb, 'default', 100, at, 1, 0, '', '[]', '',
+        %(correlation_id)s::text, at
+    FROM granted
+),
+entries AS (
+    INSERT INTO quota_entry (id, quota_id, subject_id, move, pool, amount, reserved_after, used_after, at, actor_name,
+        reason)
+    SELECT (%(entry_ids)s::uuid[])[row_number() OVER ()], taken.id, %(resource_id)s::uuid, 'reserve', 'reserved',
+        requested, reserved, used, granted.at, %(caller_name)s::text, 'provision'
+    FROM taken, granted
+),
+decision AS (
+    INSERT INTO policy_decision (id, at, stage, set_id, set_version, set_digest, subject_type, subject_id, project_id,
+        outcome, results, input_digest, input_sealed, milliseconds)
+    SELECT %(policy_decision_id)s::uuid, at, 'request', %(set_id)s::text, %(set_version)s::int, %(set_digest)s::text,
+        'provisioning_request', %(request_id)s::uuid, %(project_id)s::uuid, %(policy_outcome)s::text,
+        %(policy_results)s::jsonb, %(input_digest)s::text, %(input_sealed)s::bytea, %(milliseconds)s::float8
+    FROM granted
+),
+event AS (
+    INSERT INTO audit_event (id, at, team_id, project_id, actor_id, actor_name, actor_kind, token_id, auth_method, ip,
+        correlation_id, trace_id, action, object_type, object_id, object_name, after, outcome, code, reason,
+        policy_decision)
+    SELECT %(event_id)s::uuid, at, %(team_id)s::uuid, %(project_id)s::uuid, %(caller_id)s::uuid, %(caller_name)s::text,
+        %(caller_kind)s::text, %(token_id)s::uuid, %(auth_method)s::text, %(ip)s::inet, %(correlation_id)s::text, '',
+        'request.submitted', 'provisioning_request', %(request_id)s::uuid, 'provision ' || %(name)s::text,
+        %(audited)s::jsonb || jsonb_build_object('quota', quota), 'succeeded', '', %(reason)s::text,
+        %(decisions)s::jsonb
+    FROM granted
+)
+SELECT answer.body, pg_notify('runs', '') FROM answer
