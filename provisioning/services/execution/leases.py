@@ -1,0 +1,92 @@
+"""The lease of a run is kept by a thread with a connection of its own, so that no long step can starve it.
+
+1. Each heartbeat extends the lease, if this worker's epoch is still the run's, and learns whether a cancel was asked
+   for or the deadline has passed; both by the database's clock.
+2. No row: another took over. No good answer for ``fence_seconds`` of boot-time clock (which counts a suspended
+   machine): another may have. Either way the lease is lost for good, and the work is stopped.
+"""
+
+import logging
+import threading
+from types import TracebackType
+from typing import Self
+
+import psycopg
+
+from platform_api.core import clock
+from platform_api.core.connections import connect_apart
+from provisioning.services.execution.claims import Claim, LeaseTerms
+
+logger = logging.getLogger(__name__)
+
+STATEMENT_TIMEOUT_MS = 5000
+
+_HEARTBEAT = """
+UPDATE run SET lease_until = clock_timestamp() + make_interval(secs => %(lease)s)
+WHERE id = %(run_id)s AND epoch = %(epoch)s AND lease_owner = %(owner)s
+RETURNING cancel_requested_at IS NOT NULL, deadline < clock_timestamp()
+"""
+
+
+class Lease:
+    """A held lease; use as a context manager. Readable from any thread.
+
+    Attributes:
+        is_lost: Another took over, or may have: stop, and write nothing.
+        is_cancel_requested: Somebody asked to stop this run.
+        is_overdue: The run's deadline has passed.
+    """
+
+    def __init__(self, claim: Claim, terms: LeaseTerms) -> None:
+        self.claim, self.terms = claim, terms
+        self.is_lost = self.is_cancel_requested = self.is_overdue = False
+        self._good_at = clock.boot_seconds()
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._keep, name=f"lease-{claim.epoch}", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._ended.set()
+        self._thread.join(timeout=STATEMENT_TIMEOUT_MS / 1000 * 2)
+
+    def should_stop(self) -> bool:
+        """Tell whether the work must end before its time; judged anew at each call, also by the boot-time clock."""
+        if clock.boot_seconds() - self._good_at >= self.terms.fence_seconds:
+            self.is_lost = True
+        return self.is_lost or self.is_cancel_requested or self.is_overdue
+
+    def _keep(self) -> None:
+        while not self._ended.is_set() and not self.is_lost:
+            try:
+                with connect_apart(name="slipway-lease", statement_timeout_ms=STATEMENT_TIMEOUT_MS) as own:
+                    self._beat_on(own)
+            except psycopg.OperationalError:
+                logger.warning("run %s: a heartbeat got no answer", self.claim.run_id)
+                self._ended.wait(min(1.0, self.terms.heartbeat_seconds / 4))
+            self.should_stop()
+
+    def _beat_on(self, own: psycopg.Connection[tuple[bool, bool | None]]) -> None:
+        claim = self.claim
+        while not self._ended.wait(self.terms.heartbeat_seconds):
+            asked_at = clock.boot_seconds()
+            row = own.execute(
+                _HEARTBEAT,
+                {
+                    "lease": float(self.terms.lease_seconds),
+                    "run_id": claim.run_id,
+                    "epoch": claim.epoch,
+                    "owner": claim.owner,
+                },
+            ).fetchone()
+            if row is None:
+                self.is_lost = True
+                return
+            self._good_at = asked_at
+            is_cancel_requested, is_overdue = row
+            self.is_cancel_requested = self.is_cancel_requested or is_cancel_requested
+            self.is_overdue = self.is_overdue or bool(is_overdue)

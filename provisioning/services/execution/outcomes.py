@@ -1,0 +1,237 @@
+"""How a run ends: one transaction for run, resource, request, quota and their audit events.
+
+=================  =====================================================================================================
+run                what becomes of the rest
+=================  =====================================================================================================
+applied            resource ``ready`` with outputs (``deprovisioned`` after a deprovision), request ``completed``, quota
+                   committed (released)
+failed, planning   nothing was changed outside: a first provision leaves no resource and gives the quota back, an
+                   update leaves the resource as it was, a deprovision likewise
+failed, applying   objects may remain: resource ``degraded`` and quota held, unless the newest state of a first
+                   provision is known to be empty
+canceled           as failed, but the request is ``canceled``
+=================  =====================================================================================================
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F
+
+from governance.models import Pool
+from governance.services.quotas import quota_change, quota_commit, quota_release
+from platform_api.audit.models import Outcome
+from platform_api.audit.services.events import event_record
+from platform_api.core.callers import Caller
+from provisioning.dispatch import runs_notify
+from provisioning.models import ProvisioningRequest, Resource, Run
+from provisioning.selectors.quotas import amounts_of, project_facts
+from provisioning.services.execution.claims import RELEASED, Claim, ClockTimestamp, run_move
+from provisioning.services.intents import run_make_missing
+from provisioning.states import (
+    LIVE_REQUEST,
+    REQUEST_MOVES,
+    RESOURCE_MOVES,
+    Operation,
+    RequestStatus,
+    ResourceStatus,
+    RunStatus,
+    sources,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunFailure:
+    """Why a run did not do what it was for; everything in it may be shown to its owner.
+
+    Attributes:
+        code: Permanent snake_case name.
+        kind: ``retryable``, ``permanent``, ``policy``, ``user`` or ``platform``: who can do something about it.
+        detail: What is wrong.
+        remedy: What to do.
+        objects_left: Addresses of objects that exist, or may exist, without being wanted.
+    """
+
+    code: str
+    kind: str
+    detail: str
+    remedy: str
+    objects_left: tuple[str, ...] = ()
+
+    def as_json(self, *, resource_usable: bool) -> dict[str, Any]:
+        """Return the failure in the API's shape."""
+        return {
+            "code": self.code,
+            "class": self.kind,
+            "detail": self.detail,
+            "remedy": self.remedy,
+            "resource_usable": resource_usable,
+            "repeatable": self.kind in {"retryable", "platform"},
+            "objects_left": list(self.objects_left),
+        }
+
+
+def run_applied(claim: Claim, *, status: RunStatus, outputs: Mapping[str, Any], **changes: Any) -> None:
+    """End a run that did what it was for.
+
+    Args:
+        claim: The right to do so.
+        status: ``applied``, or ``planned_and_finished`` where nothing was to be done.
+        outputs: Outputs that everybody who sees the resource may see.
+        **changes: Further columns of the run.
+
+    Raises:
+        LeaseLostError: Another worker has taken over; nothing was written.
+    """
+    with transaction.atomic():
+        run_move(claim, status, finished_at=ClockTimestamp(), **RELEASED, **changes)
+        run = Run.objects.select_related("plan", "resource__project__team").get(pk=claim.run_id)
+        facts, caller = project_facts(run.resource.project), claim.caller
+        if run.operation == Operation.DEPROVISION:
+            _resource_end(claim, run)
+            quota_release(subject_id=run.resource_id, pools=list(Pool), caller=caller, reason="deprovisioned")
+        else:
+            resource_move(
+                claim.caller,
+                run.resource,
+                ResourceStatus.READY,
+                outputs=dict(outputs),
+                parameters=run.parameters,
+                plan_id=run.plan_id,
+                offering_version_id=run.offering_version_id,
+                observed_generation=run.generation,
+            )
+            amounts = amounts_of(points=run.plan.quota_points, kind=run.resource.kind)
+            quota_change(facts=facts, subject_id=run.resource_id, amounts=amounts, caller=caller, reason=run.operation)
+            quota_commit(subject_id=run.resource_id, caller=caller, reason=run.operation)
+        request_end(caller, run, RequestStatus.COMPLETED)
+        run_make_missing(resource_id=run.resource_id, caller=caller)
+        runs_notify()
+
+
+def run_failed(
+    claim: Claim,
+    failure: RunFailure,
+    *,
+    has_applied: bool,
+    is_canceled: bool = False,
+    **changes: Any,
+) -> None:
+    """End a run that did not do what it was for.
+
+    Args:
+        claim: The right to do so.
+        failure: Why.
+        has_applied: Whether an apply was begun: without one nothing was changed outside.
+        is_canceled: Somebody asked for it, rather than something having gone wrong.
+        **changes: Further columns of the run.
+
+    Raises:
+        LeaseLostError: Another worker has taken over; nothing was written.
+    """
+    with transaction.atomic():
+        run = Run.objects.select_related("resource__project__team", "resource__plan").get(pk=claim.run_id)
+        usable = run.resource.status == ResourceStatus.READY and not has_applied
+        if has_applied:
+            run_move(claim, RunStatus.RECOVERING)
+        run_move(
+            claim,
+            RunStatus.CANCELED if is_canceled else RunStatus.ERRORED,
+            failure=failure.as_json(resource_usable=usable),
+            finished_at=ClockTimestamp(),
+            **RELEASED,
+            **changes,
+        )
+        unfulfilled_settle(
+            claim.caller, run, failure, has_applied=has_applied, resource_usable=usable, is_canceled=is_canceled
+        )
+
+
+def unfulfilled_settle(
+    caller: Caller,
+    run: Run,
+    failure: RunFailure,
+    *,
+    has_applied: bool,
+    resource_usable: bool,
+    is_canceled: bool,
+) -> None:
+    """Settle resource, request and quota after a run that ended without doing what it was for."""
+    resource = run.resource
+    left = bool(failure.objects_left)
+    if resource.status == ResourceStatus.PENDING and not left:
+        _resource_vanish(caller, run)
+    elif has_applied:
+        resource_move(caller, resource, ResourceStatus.DEGRADED)
+    elif run.operation in {Operation.UPDATE, Operation.ROTATE}:
+        amounts = amounts_of(points=resource.plan.quota_points, kind=resource.kind)
+        facts = project_facts(resource.project)
+        quota_change(facts=facts, subject_id=resource.pk, amounts=amounts, caller=caller, reason="not updated")
+    status = RequestStatus.CANCELED if is_canceled else RequestStatus.FAILED
+    request_end(caller, run, status, failure=failure.as_json(resource_usable=resource_usable))
+    run_make_missing(resource_id=resource.pk, caller=caller)
+    runs_notify()
+
+
+def _resource_end(claim: Claim, run: Run) -> None:
+    resource_move(
+        claim.caller,
+        run.resource,
+        ResourceStatus.DEPROVISIONED,
+        observed_generation=run.generation,
+        sealed_credentials=None,
+        outputs=None,
+    )
+
+
+def _resource_vanish(caller: Caller, run: Run) -> None:
+    """A first provision left nothing: its name is free again, and so is its quota."""
+    resource_move(caller, run.resource, ResourceStatus.DEPROVISIONED, sealed_credentials=None)
+    quota_release(subject_id=run.resource_id, pools=list(Pool), caller=caller, reason="nothing was made")
+
+
+def resource_move(caller: Caller, resource: Resource, to: ResourceStatus, **changes: Any) -> None:
+    """Move a resource on, with its audit event; one that stands there already only has its columns written."""
+    moves = sources(RESOURCE_MOVES, to) | ({to} if to in RESOURCE_MOVES else frozenset())
+    moved = Resource.objects.filter(pk=resource.pk, status__in=moves).update(
+        status=to, updated_at=ClockTimestamp(), **changes
+    )
+    if not moved:
+        return
+    event_record(
+        caller=caller,
+        action=f"resource.{to.value}",
+        object_type="resource",
+        object_id=resource.pk,
+        object_name=resource.name,
+        team_id=resource.project.team_id,
+        project_id=resource.project_id,
+        before={"status": resource.status},
+        after={"status": to.value},
+        outcome=Outcome.FAILED if to is ResourceStatus.DEGRADED else Outcome.SUCCEEDED,
+    )
+
+
+def request_end(caller: Caller, run: Run, to: RequestStatus, *, failure: Mapping[str, Any] | None = None) -> None:
+    """End the request that a run was for, with its audit event; a run without one changes nothing."""
+    if run.provisioning_request_id is None:
+        return
+    moved = ProvisioningRequest.objects.filter(
+        pk=run.provisioning_request_id, status__in=sources(REQUEST_MOVES, to) & LIVE_REQUEST
+    ).update(status=to, failure=failure, completed_at=ClockTimestamp(), version=F("version") + 1)
+    if not moved:
+        return
+    event_record(
+        caller=caller,
+        action=f"request.{to.value}",
+        object_type="provisioning_request",
+        object_id=run.provisioning_request_id,
+        object_name=f"{run.operation} {run.resource.name}",
+        team_id=run.resource.project.team_id,
+        project_id=run.project_id,
+        outcome=Outcome.SUCCEEDED if to is RequestStatus.COMPLETED else Outcome.FAILED,
+        code=str(failure["code"]) if failure else "",
+        reason=str(failure["detail"]) if failure else "",
+    )

@@ -1,0 +1,157 @@
+"""What a run leaves while it works: log lines without gaps, and every valid state, sealed. Fenced like all else."""
+
+import json
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import connection, transaction
+
+from platform_api.core import clock, sealing
+from platform_api.core.ids import new_id
+from provisioning.models import StateVersion
+from provisioning.models.logs import LogSource
+from provisioning.services.execution.claims import Claim, LeaseLostError
+
+FLUSH_LINES = 200
+FLUSH_SECONDS = 0.2
+"""A watcher sees a line so long after it was written at the latest, and a chatty run costs five inserts a second."""
+
+LINE_LENGTH = 4000
+
+_INSERT_LINES = """
+INSERT INTO log_line (run_id, sequence, at, source, level, line, event)
+SELECT %(run_id)s::uuid, line.sequence, line.at, line.source, line.level, line.line, line.event
+FROM jsonb_to_recordset(%(lines)s::jsonb)
+    AS line(sequence int, at timestamptz, source text, level text, line text, event jsonb)
+WHERE EXISTS (
+    SELECT FROM run WHERE id = %(run_id)s::uuid AND epoch = %(epoch)s AND lease_owner = %(owner)s FOR SHARE
+)
+"""
+
+_INSERT_STATE = """
+INSERT INTO state_version (id, resource_id, run_id, epoch, lineage, serial, sealed, created_at)
+SELECT %(id)s::uuid, %(resource_id)s::uuid, %(run_id)s::uuid, %(epoch)s::bigint, %(lineage)s, %(serial)s::bigint,
+    %(sealed)s::bytea, clock_timestamp()
+WHERE EXISTS (
+    SELECT FROM run WHERE id = %(run_id)s::uuid AND epoch = %(epoch)s::bigint AND lease_owner = %(owner)s FOR SHARE
+)
+ON CONFLICT (resource_id, lineage, serial) DO NOTHING
+"""
+
+
+@dataclass
+class RunLog:
+    """The log of one claimed run; lines are numbered here and written in batches."""
+
+    claim: Claim
+    sequence: int
+    _waiting: list[dict[str, Any]] = field(default_factory=list)
+    _flushed_at: float = field(default_factory=clock.boot_seconds)
+
+    @classmethod
+    def resume(cls, claim: Claim) -> "RunLog":
+        """Go on numbering where an earlier attempt of the run ended."""
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT coalesce(max(sequence), 0) FROM log_line WHERE run_id = %s", [claim.run_id])
+            (last,) = cursor.fetchone() or (0,)
+        return cls(claim=claim, sequence=int(last))
+
+    def write(
+        self,
+        line: str,
+        *,
+        source: LogSource = LogSource.PLATFORM,
+        level: str = "info",
+        event: dict[str, Any] | None = None,
+        at: datetime | None = None,
+    ) -> None:
+        """Add a line; written at once when enough wait, else with the next batch.
+
+        Args:
+            line: Text, redacted already.
+            source: Who speaks.
+            level: ``info``, ``warn`` or ``error``.
+            event: Terraform's own record, redacted already.
+            at: When it was said; now by default.
+        """
+        self.sequence += 1
+        self._waiting.append(
+            {
+                "sequence": self.sequence,
+                "at": (at or clock.now()).isoformat(),
+                "source": source.value,
+                "level": level,
+                "line": line.replace("\x00", "")[:LINE_LENGTH],
+                "event": event,
+            }
+        )
+        if len(self._waiting) >= FLUSH_LINES or clock.boot_seconds() - self._flushed_at >= FLUSH_SECONDS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what waits.
+
+        Raises:
+            LeaseLostError: Another took over; nothing was written.
+        """
+        self._flushed_at = clock.boot_seconds()
+        if not self._waiting:
+            return
+        lines, self._waiting = self._waiting, []
+        with connection.cursor() as cursor:
+            cursor.execute(
+                _INSERT_LINES,
+                {
+                    "run_id": self.claim.run_id,
+                    "epoch": self.claim.epoch,
+                    "owner": self.claim.owner,
+                    "lines": json.dumps(lines).replace("\\u0000", ""),
+                },
+            )
+            if cursor.rowcount != len(lines):
+                raise LeaseLostError
+
+
+def state_store(claim: Claim, *, lineage: str, serial: int, content: bytes) -> None:
+    """Keep a state that Terraform wrote; one that is kept already changes nothing.
+
+    Raises:
+        LeaseLostError: Another took over; nothing was kept.
+    """
+    place = StateVersion.place(resource_id=claim.resource_id, lineage=lineage, serial=serial)
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            _INSERT_STATE,
+            {
+                "id": new_id(),
+                "resource_id": claim.resource_id,
+                "run_id": claim.run_id,
+                "epoch": claim.epoch,
+                "owner": claim.owner,
+                "lineage": lineage,
+                "serial": serial,
+                "sealed": sealing.seal(content, place=place),
+            },
+        )
+        if cursor.rowcount == 0 and not _is_kept(claim, lineage=lineage, serial=serial):
+            raise LeaseLostError
+
+
+def _is_kept(claim: Claim, *, lineage: str, serial: int) -> bool:
+    return StateVersion.objects.filter(
+        resource_id=claim.resource_id, run_id=claim.run_id, epoch=claim.epoch, lineage=lineage, serial=serial
+    ).exists()
+
+
+def state_newest(resource_id: UUID) -> bytes | None:
+    """Return the newest kept state of a resource, opened; None where there is none.
+
+    Newest is what was kept last: a lineage follows another only when the first was lost on purpose.
+    """
+    version = StateVersion.objects.filter(resource_id=resource_id).order_by("-id").first()
+    if version is None:
+        return None
+    place = StateVersion.place(resource_id=resource_id, lineage=version.lineage, serial=version.serial)
+    return sealing.unseal(bytes(version.sealed), place=place)

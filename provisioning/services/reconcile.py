@@ -1,0 +1,168 @@
+"""What the dispatcher does besides sending hints: it comes back for what others left, level by level, from rows alone.
+
+Any number of dispatchers may run; each pass holds a lock of its transaction, which a dead holder frees at once.
+"""
+
+import logging
+from datetime import timedelta
+
+from django.db import connection, transaction
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from platform_api.audit.models import Outcome
+from platform_api.audit.services.events import event_record
+from platform_api.core.callers import Caller, system_caller
+from platform_api.terraform.state import StateVersion as TerraformState
+from provisioning.models import Run
+from provisioning.services.execution.carrying import MAX_ATTEMPTS
+from provisioning.services.execution.claims import RELEASED, ClockTimestamp
+from provisioning.services.execution.outcomes import RunFailure, unfulfilled_settle
+from provisioning.services.execution.records import state_newest
+from provisioning.services.intents import resources_without_run, run_make_missing
+from provisioning.states import LEASED_RUN, RUN_MOVES, WAITING_RUN, ResourceStatus, RunStatus, sources
+
+logger = logging.getLogger(__name__)
+
+LOCK = 0x51_1D_3A_01
+"""Number of the advisory lock; any number will do that nothing else uses."""
+
+BATCH = 50
+"""Rows of one pass, so that it stays short; the next pass takes the next."""
+
+HINT_SECONDS = 10
+"""A run is hinted at so often at most: a worker that has not taken it by then has lost the hint."""
+
+LOST = RunFailure(
+    code="worker_lost",
+    kind="platform",
+    detail="The worker was lost while Terraform worked; what it had begun may be half done.",
+    remedy="Repeat the change, which takes over what exists, or deprovision the resource.",
+)
+
+
+def reconcile() -> int:
+    """Make one pass, and return how many things it set right; 0 where another dispatcher is at it."""
+    with transaction.atomic():
+        if not _is_alone():
+            return 0
+        caller = system_caller("dispatcher")
+        return _leases_reap(caller) + _runs_make(caller)
+
+
+def _is_alone() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
+        (is_alone,) = cursor.fetchone() or (False,)
+    return bool(is_alone)
+
+
+def _leases_reap(caller: Caller) -> int:
+    """Take runs from workers that have given no sign of life for a whole lease.
+
+    * planning has no side effects: back to the queue, or ``errored`` when the attempts are used up;
+    * what waits between two steps of one worker was given no plan to keep: as planning;
+    * applying may have done anything: through ``recovering`` to ``errored``, with what the newest state knows.
+    """
+    expired = list(
+        Run.objects.select_for_update(skip_locked=True, no_key=True, of=("self",))
+        .select_related("resource__project__team", "resource__plan")
+        .filter(Q(status__in=LEASED_RUN) | Q(status__in=WAITING_RUN, lease_owner__isnull=False))
+        .filter(Q(lease_until__lt=ClockTimestamp()) | Q(lease_until=None, status=RunStatus.RECOVERING))
+        .order_by("pk")[:BATCH]
+    )
+    for run in expired:
+        logger.warning("run %s: its worker %s is lost", run.pk, run.lease_owner)
+        if run.status == RunStatus.PLANNING and run.cancel_requested_at is not None:
+            _give_up(caller, run, is_canceled=True)
+        elif run.status == RunStatus.PLANNING and run.attempt < MAX_ATTEMPTS:
+            _move(caller, run, RunStatus.PENDING, not_before=ClockTimestamp())
+        else:
+            _give_up(caller, run, is_canceled=False)
+    return len(expired)
+
+
+def _give_up(caller: Caller, run: Run, *, is_canceled: bool) -> None:
+    has_applied = run.status in {RunStatus.APPLYING, RunStatus.RECOVERING}
+    left = _objects_of(run) if has_applied else ()
+    failure = RunFailure(code=LOST.code, kind=LOST.kind, detail=LOST.detail, remedy=LOST.remedy, objects_left=left)
+    usable = run.resource.status == ResourceStatus.READY and not has_applied
+    if run.status == RunStatus.APPLYING:
+        _move(caller, run, RunStatus.RECOVERING)
+    to = RunStatus.CANCELED if is_canceled else RunStatus.ERRORED
+    _move(caller, run, to, failure=failure.as_json(resource_usable=usable), finished_at=ClockTimestamp())
+    # An apply that was lost may have made what no state tells of: the resource is never taken for gone.
+    unfulfilled_settle(
+        caller,
+        run,
+        failure if left or not has_applied else _in_doubt(failure),
+        has_applied=has_applied,
+        resource_usable=usable,
+        is_canceled=is_canceled,
+    )
+
+
+def _in_doubt(failure: RunFailure) -> RunFailure:
+    return RunFailure(
+        code=failure.code,
+        kind=failure.kind,
+        detail=failure.detail,
+        remedy=failure.remedy,
+        objects_left=("(unknown: no state was kept)",),
+    )
+
+
+def _objects_of(run: Run) -> tuple[str, ...]:
+    content = state_newest(run.resource_id)
+    return () if content is None else TerraformState.parse(content).addresses
+
+
+def _move(caller: Caller, run: Run, to: RunStatus, **changes: object) -> None:
+    """Move a run that this pass has locked, and has seen expired."""
+    moved = Run.objects.filter(pk=run.pk, epoch=run.epoch, status__in=sources(RUN_MOVES, to)).update(
+        status=to, **RELEASED, **changes
+    )
+    if not moved:
+        msg = f"run {run.pk} is locked and yet moved"
+        raise RuntimeError(msg)
+    failure = changes.get("failure")
+    event_record(
+        caller=caller,
+        action=f"run.{to.value}",
+        object_type="run",
+        object_id=run.pk,
+        object_name=f"{run.operation} run",
+        team_id=run.resource.project.team_id,
+        project_id=run.project_id,
+        before={"status": run.status, "worker": run.lease_owner, "epoch": run.epoch},
+        outcome=Outcome.FAILED if failure else Outcome.SUCCEEDED,
+        code=LOST.code,
+        reason=LOST.detail,
+    )
+
+
+def _runs_make(caller: Caller) -> int:
+    made = [run_make_missing(resource_id=resource_id, caller=caller) for resource_id in resources_without_run()]
+    return sum(run_id is not None for run_id in made)
+
+
+def runs_to_hint(*, slots: int) -> list[Run]:
+    """Mark and return waiting runs that workers shall be told of.
+
+    Args:
+        slots: Hints that may be on their way at once: what the workers can take. More would only pile up in the broker.
+    """
+    recent = Now() - timedelta(seconds=HINT_SECONDS)
+    waiting = Run.objects.filter(status=RunStatus.PENDING, not_before__lte=Now())
+    with transaction.atomic():
+        free = slots - waiting.filter(hinted_at__gt=recent).count()
+        if free <= 0:
+            return []
+        due = list(
+            waiting.select_for_update(skip_locked=True, no_key=True)
+            .filter(Q(hinted_at=None) | Q(hinted_at__lte=recent))
+            .only("pk", "pool")
+            .order_by("priority", "pk")[:free]
+        )
+        Run.objects.filter(pk__in=[run.pk for run in due]).update(hinted_at=Now())
+    return due

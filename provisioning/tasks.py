@@ -1,0 +1,60 @@
+"""Celery's entry: a hint came, so look for work. What this process has at hand is made once, before its first run."""
+
+import logging
+import os
+import secrets
+import socket
+from functools import cache
+from pathlib import Path
+from uuid import UUID
+
+from celery import shared_task
+from celery.signals import worker_process_init
+from django.conf import settings
+
+from platform_api.process.programs import terraform_find
+from platform_api.terraform.local import LocalTerraform
+from platform_api.terraform.toolchain import toolchain_make
+from platform_api.terraform.zygote import Zygote
+from provisioning.services.execution.carrying import Worker, run_carry_out
+from provisioning.services.execution.claims import LeaseTerms
+from provisioning.services.execution.templates import TemplateShelf
+
+logger = logging.getLogger(__name__)
+
+
+@cache
+def _worker() -> Worker:
+    folder = Path(settings.WORKER_DIR)
+    toolchain = toolchain_make(folder / "toolchain", terraform_find())
+    zygote = Zygote()
+    zygote.start()
+    return Worker(
+        owner=f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}",
+        client=LocalTerraform(base=folder / "runs", toolchain=toolchain, zygote=zygote),
+        templates=TemplateShelf(folder=folder / "templates", toolchain=toolchain),
+        pools=tuple(settings.WORKER_POOLS),
+        terms=LeaseTerms(
+            lease_seconds=settings.LEASE_SECONDS,
+            heartbeat_seconds=settings.LEASE_SECONDS / 4,
+            fence_seconds=settings.LEASE_SECONDS * 3 / 4,
+        ),
+    )
+
+
+@worker_process_init.connect
+def _prepare(**_: object) -> None:
+    """Start the provider's zygote while this pool child has a single thread."""
+    _worker()
+
+
+@shared_task(name="provisioning.run_hint", ignore_result=True)
+def run_hint(*, run_id: str, **_future: object) -> None:
+    """Carry out the run that the hint names, or whatever waits; do nothing where nothing does.
+
+    Args:
+        run_id: The run that the dispatcher had in mind.
+        **_future: What a newer dispatcher may say; this worker does not know it.
+    """
+    carried = run_carry_out(_worker(), hint=UUID(run_id))
+    logger.info("hint at %s: carried out %s", run_id, carried)
