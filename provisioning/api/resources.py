@@ -1,0 +1,127 @@
+"""Resources: listed, read, given back, and their credentials shown once."""
+
+from typing import Any, ClassVar
+
+from django.db.models import Prefetch, QuerySet
+from django.http import HttpResponse
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from catalog.selectors.offerings import newest_versions
+from platform_api.core.http.shapes import body_read, shape_response
+from platform_api.core.http.views import ListView
+from platform_api.core.shapes import Body, Shape
+from platform_api.tenancy.api.permissions import caller_of
+from platform_api.tenancy.models.scopes import Scope
+from provisioning.api.requests import Reason, Ticket, answer_response, body_of, exchange_of, submit
+from provisioning.models import Resource, Run
+from provisioning.selectors.resources import live_run_of, resource_get, resources_visible
+from provisioning.selectors.shapes import RequestShape, ResourceShape, resource_shape
+from provisioning.services.resources import credentials_reveal
+from provisioning.states import LIVE_RUN
+
+
+def _newest(resource: Resource) -> str:
+    offering = resource.offering_version.offering
+    return newest_versions([offering.pk]).get(offering.pk, resource.offering_version.version)
+
+
+class ResourceList(ListView):
+    """Resources of the caller's projects."""
+
+    scopes: ClassVar[dict[str, Scope]] = {"GET": Scope.RESOURCES_READ}
+    noun = "resource"
+    shape = ResourceShape
+    filters: ClassVar[dict[str, str]] = {
+        "project": "Slug of the project.",
+        "environment": "Name of the environment.",
+        "status": "Where it stands.",
+        "kind": "E.g. database.",
+        "name": "Its name.",
+    }
+
+    def find(self, request: Request, **filters: str) -> QuerySet[Any]:
+        """Return visible resources, narrowed where asked."""
+        columns = {"project": "project__slug", "environment": "environment__name"}
+        live = Prefetch("runs", queryset=Run.objects.filter(status__in=LIVE_RUN), to_attr="live_runs")
+        rows = resources_visible(caller=caller_of(request)).prefetch_related(live)
+        return rows.filter(**{columns.get(name, name): value for name, value in filters.items()})
+
+    def prepare(self, rows: list[Any]) -> None:
+        """Look up the newest versions of all offerings on the page at once."""
+        self.newest = newest_versions({row.offering_version.offering_id for row in rows})
+
+    def show(self, row: Any) -> ResourceShape:
+        """Return one resource in its shape."""
+        newest = self.newest.get(row.offering_version.offering_id, row.offering_version.version)
+        return resource_shape(row, live_run=next(iter(row.live_runs), None), newest_version=newest)
+
+
+class UpdateBody(Body):
+    """A change of a resource; the short form of a request with operation ``update``."""
+
+    plan: str | None = None
+    version: str | None = None
+    parameters: dict[str, Any] = {}
+    reason: Reason = ""
+    ticket: Ticket | None = None
+
+
+class ResourceDetail(APIView):
+    """One resource."""
+
+    scopes: ClassVar[dict[str, Scope]] = {
+        "GET": Scope.RESOURCES_READ,
+        "PATCH": Scope.REQUESTS_WRITE,
+        "DELETE": Scope.REQUESTS_WRITE,
+    }
+
+    @extend_schema(operation_id="resource_get", responses=ResourceShape)
+    def get(self, request: Request, resource_id: str) -> HttpResponse:
+        """Show a resource, with its outputs."""
+        found = resource_get(caller=caller_of(request), resource=resource_id)
+        return shape_response(resource_shape(found, live_run=live_run_of(found), newest_version=_newest(found)))
+
+    @extend_schema(operation_id="resource_update", request=UpdateBody, responses={202: RequestShape})
+    def patch(self, request: Request, resource_id: str) -> HttpResponse:
+        """Ask for a change; the same as a request with operation ``update``."""
+        body_read(UpdateBody, request.data)
+        given: dict[str, Any] = dict(request.data)
+        return self._submit(request, {**given, "operation": "update", "resource": resource_id})
+
+    @extend_schema(
+        operation_id="resource_deprovision",
+        request=None,
+        responses={202: RequestShape},
+        parameters=[OpenApiParameter("confirm", str, required=True, description="The resource's name, repeated.")],
+    )
+    def delete(self, request: Request, resource_id: str) -> HttpResponse:
+        """Ask for the resource to be given back; the same as a request with operation ``deprovision``."""
+        asked = {"operation": "deprovision", "resource": resource_id}
+        confirm = request.query_params.get("confirm")
+        return self._submit(request, asked if confirm is None else {**asked, "confirm": confirm})
+
+    def _submit(self, request: Request, data: dict[str, Any]) -> HttpResponse:
+        return answer_response(submit(body_of(data), exchange_of(request, route="requests", body=data)))
+
+
+class CredentialsShown(Shape):
+    """Credentials in clear; this answer is the only one that ever holds them."""
+
+    username: str
+    password: str
+    uri: str
+
+
+class CredentialsView(APIView):
+    """The credentials of one resource."""
+
+    scopes: ClassVar[dict[str, Scope]] = {"POST": Scope.CREDENTIALS_REVEAL}
+
+    @extend_schema(operation_id="credentials_reveal", request=None, responses={201: CredentialsShown})
+    def post(self, request: Request, resource_id: str) -> HttpResponse:
+        """Show the credentials, once; a second call is refused with 410."""
+        shown = credentials_reveal(caller=caller_of(request), resource=resource_id)
+        answer = CredentialsShown(username=shown.username, password=shown.password, uri=shown.uri)
+        return shape_response(answer, status=201, cache_control="no-store")

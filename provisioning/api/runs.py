@@ -1,0 +1,113 @@
+"""Runs: watched, read, canceled."""
+
+from typing import Annotated, Any, ClassVar
+
+import msgspec
+from django.db.models import QuerySet
+from django.http import HttpResponse
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from platform_api.core.http.paging import FilterInvalidError
+from platform_api.core.http.shapes import body_read, shape_response
+from platform_api.core.http.views import ListView
+from platform_api.core.shapes import Body, Shape
+from platform_api.tenancy.api.permissions import caller_of
+from platform_api.tenancy.models.scopes import Scope
+from provisioning.models import LogLine, Run
+from provisioning.selectors.resources import run_get, runs_visible
+from provisioning.selectors.shapes import LogLineShape, RunShape, log_line_shape, run_shape
+from provisioning.services.runs import run_cancel
+
+LOG_LINES = 500
+"""Lines of one answer; the next is asked for with ``after``."""
+
+
+class RunList(ListView):
+    """Runs of the caller's projects."""
+
+    scopes: ClassVar[dict[str, Scope]] = {"GET": Scope.REQUESTS_READ}
+    noun = "run"
+    shape = RunShape
+    filters: ClassVar[dict[str, str]] = {
+        "project": "Slug of the project.",
+        "status": "Where it stands.",
+        "operation": "What it is for.",
+    }
+
+    def find(self, request: Request, **filters: str) -> QuerySet[Any]:
+        """Return visible runs, of a project, status or operation where asked."""
+        columns = {"project": "project__slug", "status": "status", "operation": "operation"}
+        rows = runs_visible(caller=caller_of(request))
+        return rows.filter(**{columns[name]: value for name, value in filters.items()})
+
+    def show(self, row: Run) -> RunShape:
+        """Return one run in its shape."""
+        return run_shape(row)
+
+
+class RunDetail(APIView):
+    """One run."""
+
+    scopes: ClassVar[dict[str, Scope]] = {"GET": Scope.REQUESTS_READ}
+
+    @extend_schema(operation_id="run_get", responses=RunShape)
+    def get(self, request: Request, run_id: str) -> HttpResponse:
+        """Show a run: steps, progress, plan, failure."""
+        return shape_response(run_shape(run_get(caller=caller_of(request), run=run_id)))
+
+
+class LogShape(Shape):
+    """A stretch of a run's log."""
+
+    lines: list[LogLineShape]
+    next_after: int
+    """Pass it as ``after`` for what comes next."""
+
+    is_complete: bool
+    """Whether the run has ended and these are its last lines."""
+
+
+class RunLog(APIView):
+    """The log of one run."""
+
+    scopes: ClassVar[dict[str, Scope]] = {"GET": Scope.REQUESTS_READ}
+
+    @extend_schema(
+        operation_id="run_log",
+        responses=LogShape,
+        parameters=[OpenApiParameter("after", int, description="Sequence of the last line you have; 0 for all.")],
+    )
+    def get(self, request: Request, run_id: str) -> HttpResponse:
+        """Show the lines after a sequence, in their order, without gaps."""
+        text = request.query_params.get("after", "0")
+        if not (text.isascii() and text.isdigit() and len(text) < 10):  # noqa: PLR2004 - fits PostgreSQL's integer
+            raise FilterInvalidError("after must be a whole number, 0 or more.")
+        run = run_get(caller=caller_of(request), run=run_id)
+        rows = list(LogLine.objects.filter(run_id=run.pk, sequence__gt=int(text)).order_by("sequence")[:LOG_LINES])
+        shown = LogShape(
+            lines=[log_line_shape(row) for row in rows],
+            next_after=rows[-1].sequence if rows else int(text),
+            is_complete=run.finished_at is not None and len(rows) < LOG_LINES,
+        )
+        return shape_response(shown)
+
+
+class CancelBody(Body):
+    """Why a run shall stop."""
+
+    reason: Annotated[str, msgspec.Meta(max_length=2000)] = ""
+
+
+class RunCancel(APIView):
+    """Stops a run."""
+
+    scopes: ClassVar[dict[str, Scope]] = {"POST": Scope.REQUESTS_WRITE}
+
+    @extend_schema(operation_id="run_cancel", request=CancelBody, responses={202: RunShape})
+    def post(self, request: Request, run_id: str) -> HttpResponse:
+        """Ask a run to stop: at once if it waits, politely if it works."""
+        body = body_read(CancelBody, request.data)
+        run = run_cancel(caller=caller_of(request), run=run_id, reason=body.reason)
+        return shape_response(run_shape(run), status=202)
