@@ -1,7 +1,6 @@
 """Fixtures for all tests: the database as the service's own user sees it, and people with roles."""
 
 from collections.abc import Iterator
-from itertools import count
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,6 @@ from tests.people import People
 from tests.policies import PolicyHelper
 
 MAIN = "slipway_test"
-_numbers = count(1)
 
 
 @pytest.fixture(scope="session")
@@ -47,15 +45,8 @@ def committing_database(
     Django's way, a flush after the test, is not open to us: TRUNCATE is forbidden to the application's user, and the
     triggers are part of what is tested.
     """
-    name = f"slipway_test_{next(_numbers)}"
-    databases.clone(database_template, name)
-    connection.settings_dict["NAME"] = name
-    with django_db_blocker.unblock():
-        connection.close()
+    with databases.committing(database_template, django_db_blocker) as name:
         yield name
-        connection.close()
-    connection.settings_dict["NAME"] = MAIN
-    databases.drop(name)
 
 
 @pytest.fixture

@@ -3,9 +3,14 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 
 import psycopg
+from django.db import connection as application
 from psycopg import sql
+from pytest_django import DjangoDbBlocker
+
+_numbers = count(1)
 
 
 def superuser() -> psycopg.Connection[tuple[object, ...]]:
@@ -42,3 +47,19 @@ def connected(variable: str, name: str) -> Iterator[psycopg.Connection[tuple[obj
     """
     with psycopg.connect(os.environ[variable], dbname=name, autocommit=True) as connection:
         yield connection
+
+
+@contextmanager
+def committing(template: str, blocker: DjangoDbBlocker) -> Iterator[str]:
+    """Let what runs within commit, in a clone of its own that is dropped afterwards; gives the clone's name."""
+    name, before = f"slipway_test_{next(_numbers)}", application.settings_dict["NAME"]
+    clone(template, name)
+    application.settings_dict["NAME"] = name
+    try:
+        with blocker.unblock():
+            application.close()
+            yield name
+            application.close()
+    finally:
+        application.settings_dict["NAME"] = before
+        drop(name)

@@ -1,0 +1,59 @@
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from django.db import connection
+from django.test import override_settings
+from pytest_django import DjangoDbBlocker
+
+from tests import databases
+from tests.integration.provisioning.house import House, furnish
+from tests.policies import PolicyHelper
+
+FURNISHED = "slipway_test_furnished"
+
+
+@pytest.fixture(autouse=True)
+def _policies(policy_helper: PolicyHelper) -> None:
+    """Every ask of these tests is judged by the shipped policies."""
+
+
+@pytest.fixture(scope="session")
+def furnished(
+    django_db_setup: None,
+    database_template: str,
+    django_db_blocker: DjangoDbBlocker,
+    shared_policy_helper: PolicyHelper,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[House]:
+    """A database with people, catalog and connection, made once; each test gets a clone."""
+    databases.clone(database_template, FURNISHED)
+    before, connection.settings_dict["NAME"] = connection.settings_dict["NAME"], FURNISHED
+    with django_db_blocker.unblock(), override_settings(POLICY_SOCKET=shared_policy_helper.socket):
+        connection.close()
+        made = furnish(FURNISHED, tmp_path_factory.mktemp("modules"))
+        connection.close()
+    connection.settings_dict["NAME"] = before
+    yield made
+    databases.drop(FURNISHED)
+
+
+@pytest.fixture
+def house(furnished: House, django_db_blocker: DjangoDbBlocker) -> Iterator[House]:
+    """A house of the test's own, in which everything commits."""
+    with databases.committing(furnished.database, django_db_blocker) as name:
+        yield replace(furnished, database=name)
+
+
+@pytest.fixture(scope="module")
+def standing_house(furnished: House, django_db_blocker: DjangoDbBlocker) -> Iterator[House]:
+    """A house for a module whose tests each prove that they changed nothing."""
+    with databases.committing(furnished.database, django_db_blocker) as name:
+        yield replace(furnished, database=name)
+
+
+@pytest.fixture
+def modules(tmp_path: Path) -> Path:
+    """Where a test writes modules of its own."""
+    return tmp_path

@@ -1,0 +1,43 @@
+from platform_api.audit.models import AuditEvent
+from platform_api.core.ids import Prefix, parse
+from provisioning.models import ProvisioningRequest, Run
+from tests.integration.provisioning.house import House, body_of, carry_out, quota, resource_of, shown
+
+
+def test_an_accepted_order_is_answered_with_all_that_there_is_to_watch(house: House) -> None:
+    answer = house.order()
+    body = body_of(answer)
+    assert answer.status_code == 202
+    assert answer.headers["Location"] == f"/api/v1/requests/{body['id']}"
+    assert (answer.headers["Retry-After"], answer.headers["ETag"]) == ("1", '"1"')
+    assert "Idempotency-Replayed" not in answer.headers
+    resource, run, decisions = body.pop("resource"), body.pop("run"), body.pop("decisions")
+    for found, kind in ((resource, "resources"), (run, "runs")):
+        assert found["url"] == f"/api/v1/{kind}/{found['id']}"
+    assert (resource["name"], run["status"]) == ("invoices", "pending")
+    assert {decision["outcome"] for decision in decisions} == {"allow"}
+    assert {decision["set"] for decision in decisions} == {"default@1"}
+    assert body == {
+        "id": body["id"],
+        "operation": "provision",
+        "status": "fulfilling",
+        "offering": {"slug": "postgres-database", "version": "1.0.0", "plan": "small"},
+        "project": "checkout",
+        "environment": "staging",
+        "quota": [
+            {"kind": "points", "scope": "project:checkout", "requested": 1, "used": 2, "limit": 20},
+            {"kind": "count:database", "scope": "project:checkout", "requested": 1, "used": 2, "limit": 10},
+            {"kind": "points", "scope": "team:shop", "requested": 1, "used": 2, "limit": 60},
+            {"kind": "count:database", "scope": "team:shop", "requested": 1, "used": 2, "limit": 30},
+        ],
+        "parameters": {"connection_limit": 10, "statement_timeout_seconds": 60},
+        "cost": {"monthly": {"amount": "9.00", "currency": "EUR"}},
+        "approvals": {"needed": [], "given": []},
+        "reason": "Own store for the invoices service",
+        "ticket": "SHOP-142",
+        "requested_by": {"kind": "human", "name": "owner", "on_behalf_of": None},
+        "failure": None,
+        "created_at": body["created_at"],
+        "completed_at": None,
+    }
+    assert quota() == (1, 1)
