@@ -97,7 +97,7 @@ event AS (
         %(caller_kind)s::text, %(token_id)s::uuid, %(auth_method)s::text, %(ip)s::inet, %(correlation_id)s::text, '',
         'request.submitted', 'provisioning_request', %(request_id)s::uuid, 'provision ' || %(name)s::text,
         %(audited)s::jsonb || jsonb_build_object('quota', quota), 'succeeded', '', %(reason)s::text,
-        %(decisions)s::jsonb
+        jsonb_build_object('decisions', %(decisions)s::jsonb)
     FROM granted
 )
 SELECT answer.body, pg_notify('runs', '') FROM answer
