@@ -6,6 +6,7 @@ from django.db.models import Count, Q
 
 from catalog.models import Connection
 from catalog.models.connections import ConnectionKind, Tier
+from catalog.selectors.keeping import Kept
 from platform_api.core.errors import UnavailableError
 
 
@@ -17,11 +18,14 @@ class ConnectionMissingError(UnavailableError):
     remedy = "Ask the platform team to add a connection of this kind for the tier and your team."
 
 
+_connections: Kept[tuple[str, str, UUID], Connection] = Kept()
+
+
 def connection_for(*, kind: str, tier: str, team_id: UUID) -> Connection:
     """Return the connection that a team's things of a kind are made on in a tier.
 
     A connection for named teams goes before one for all; among equals the first by slug is taken, so that the choice
-    does not change from call to call.
+    does not change from call to call. As with orderables, a process keeps what it looked up for a moment.
 
     Args:
         kind: What the offering's version needs; a ``ConnectionKind``.
@@ -31,6 +35,10 @@ def connection_for(*, kind: str, tier: str, team_id: UUID) -> Connection:
     Raises:
         ConnectionMissingError: No active connection fits.
     """
+    return _connections.get((kind, tier, team_id), lambda: _look_up(kind=kind, tier=tier, team_id=team_id))
+
+
+def _look_up(*, kind: str, tier: str, team_id: UUID) -> Connection:
     fitting = (
         Connection.objects.filter(is_active=True, kind=ConnectionKind(kind), tiers__contains=[Tier(tier)])
         .filter(Q(teams=None) | Q(teams=team_id))

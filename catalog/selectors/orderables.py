@@ -8,20 +8,15 @@ Judges are compiled once a plan and kept for good, because versions and plans ne
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from time import monotonic
 from typing import Any
 from uuid import UUID
-
-from django.conf import settings
 
 from catalog.models import Offering, OfferingVersion, Plan
 from catalog.models.offerings import Availability, VersionStatus
 from catalog.schema.parameters import parameters_judge
+from catalog.selectors.keeping import MAX_KEPT, Kept
 from platform_api.core.errors import RefusedError
 from platform_api.core.judgement import Finding, Judge
-
-MAX_KEPT = 1000
-"""Entries of a process; more than any catalog has plans, and a bound on what made-up names could fill."""
 
 
 class NotOrderableError(RefusedError):
@@ -84,7 +79,7 @@ class Orderable:
     sensitive_outputs: tuple[str, ...]
 
 
-_kept: dict[tuple[str, str | None, str], tuple[float, Orderable]] = {}
+_orderables: Kept[tuple[str, str | None, str], Orderable] = Kept()
 _judges: dict[UUID, Judge] = {}
 
 
@@ -99,15 +94,7 @@ def orderable_get(*, offering: str, plan: str, version: str | None = None) -> Or
     Raises:
         NotOrderableError: Says which of the names is wrong or retired, and what there is instead.
     """
-    key, now = (offering, version, plan), monotonic()
-    kept = _kept.get(key)
-    if kept is not None and now < kept[0]:
-        return kept[1]
-    found = _look_up(offering=offering, plan=plan, version=version)
-    if len(_kept) >= MAX_KEPT:
-        _kept.clear()
-    _kept[key] = (now + settings.CATALOG_AGE_SECONDS, found)
-    return found
+    return _orderables.get((offering, version, plan), lambda: _look_up(offering=offering, plan=plan, version=version))
 
 
 def _look_up(*, offering: str, plan: str, version: str | None) -> Orderable:

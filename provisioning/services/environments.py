@@ -31,10 +31,9 @@ class ExpiryRefusedError(RefusedError):
 
 
 def environment_default_ensure(*, project: Project, name: str) -> None:
-    """Make a project's ``default`` environment when it is first named; any other name changes nothing."""
-    if name != DEFAULT_NAME or Environment.objects.filter(project=project, name=name, closed_at=None).exists():
-        return
-    _make(project=project, name=name, tier=Tier.DEVELOPMENT, expires_at=None, caller=system_caller("default"))
+    """Make a project's ``default`` environment if it is not there yet; any other name changes nothing."""
+    if name == DEFAULT_NAME:
+        _make(project=project, name=name, tier=Tier.DEVELOPMENT, expires_at=None, caller=system_caller("default"))
 
 
 def environment_ensure(

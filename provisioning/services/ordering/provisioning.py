@@ -19,8 +19,9 @@ from platform_api.core.errors import ConflictError
 from platform_api.core.ids import Prefix, new_id, show
 from platform_api.core.shapes import Cost, Money
 from platform_api.idempotency.services.keys import answer_find
+from platform_api.tenancy.models import Project
 from platform_api.tenancy.models.roles import Right
-from provisioning.selectors.places import Place, place_get, place_project_get
+from provisioning.selectors.places import Place, PlaceUnknownError, place_get, place_project_get
 from provisioning.selectors.quotas import amounts_of
 from provisioning.selectors.shapes import (
     ApprovalsShape,
@@ -98,8 +99,7 @@ def resource_order(*, ask: NewResource, exchange: Exchange) -> Answer:
 
 def _judge(ask: NewResource, exchange: Exchange) -> _Submission:
     project = place_project_get(caller=exchange.caller, project=ask.project, right=Right.ORDER)
-    environment_default_ensure(project=project, name=ask.environment)
-    place = place_get(project=project, environment=ask.environment)
+    place = _place(project, ask.environment)
     try:
         orderable = orderable_get(offering=ask.offering, plan=ask.plan, version=ask.version)
     except NotOrderableError as error:
@@ -129,6 +129,14 @@ def _judge(ask: NewResource, exchange: Exchange) -> _Submission:
         resource_id=new_id(),
         run_id=new_id(),
     )
+
+
+def _place(project: Project, environment: str) -> Place:
+    try:
+        return place_get(project=project, environment=environment)
+    except PlaceUnknownError:
+        environment_default_ensure(project=project, name=environment)
+        return place_get(project=project, environment=environment)
 
 
 def _write(submission: _Submission) -> Answer:

@@ -7,9 +7,11 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.db import IntegrityError, transaction
 from django.test import override_settings
+from pytest_django import DjangoAssertNumQueries
 
 from catalog.models import Connection
 from catalog.models.connections import ConnectionKind, Tier
+from catalog.selectors import connections, keeping
 from catalog.selectors.connections import ConnectionMissingError, connection_for
 from catalog.services.connections import ConnectionKindError, connection_credentials, connection_ensure
 from platform_api.audit.models import AuditEvent
@@ -168,3 +170,17 @@ def test_an_address_that_cannot_be_read_stops_the_start_unquoted(monkeypatch: py
     with pytest.raises(ImproperlyConfigured, match="FLEET_DATABASE_URL is not of the form") as caught:
         fleet_database()
     assert SECRET not in str(caught.value)
+
+
+def test_a_process_keeps_which_connection_fits_for_a_moment(
+    people: People, django_assert_num_queries: DjangoAssertNumQueries, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ensure()
+    shop, rivals = people.shop.pk, people.rivals.pk
+    monkeypatch.setattr(connections, "_connections", keeping.Kept())
+    with override_settings(CATALOG_AGE_SECONDS=60.0):
+        found = connection_for(kind="postgres", tier="staging", team_id=shop)
+        with django_assert_num_queries(0):
+            assert connection_for(kind="postgres", tier="staging", team_id=shop) is found
+        with django_assert_num_queries(1):
+            connection_for(kind="postgres", tier="staging", team_id=rivals)

@@ -5,7 +5,7 @@ from django.test import override_settings
 from pytest_django import DjangoAssertNumQueries
 
 from catalog.models import Offering
-from catalog.selectors import orderables
+from catalog.selectors import keeping, orderables
 from catalog.selectors.orderables import NotOrderableError, orderable_get
 from catalog.services.retirement import plan_retire, version_deprecate, version_retire
 from tests.integration.catalog.conftest import Publish
@@ -104,8 +104,8 @@ def test_a_process_keeps_what_it_looked_up_for_a_moment(
     publish: Publish, django_assert_num_queries: DjangoAssertNumQueries, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     moment = 1000.0
-    monkeypatch.setattr(orderables, "_kept", {})
-    monkeypatch.setattr(orderables, "monotonic", lambda: moment)
+    monkeypatch.setattr(orderables, "_orderables", keeping.Kept())
+    monkeypatch.setattr(keeping, "monotonic", lambda: moment)
     first = publish()
     with override_settings(CATALOG_AGE_SECONDS=1.0):
         with django_assert_num_queries(3):
@@ -122,8 +122,8 @@ def test_a_process_keeps_what_it_looked_up_for_a_moment(
 
 
 def test_made_up_names_fill_nothing(publish: Publish, monkeypatch: pytest.MonkeyPatch) -> None:
-    kept: dict[object, object] = {}
-    monkeypatch.setattr(orderables, "_kept", kept)
+    kept: keeping.Kept[tuple[str, str | None, str], orderables.Orderable] = keeping.Kept()
+    monkeypatch.setattr(orderables, "_orderables", kept)
     publish()
     assert finding(offering="x" * 5000)["detail"] == f"There is no offering '{'x' * 80}'."
-    assert kept == {}
+    assert kept._values == {}
