@@ -90,10 +90,18 @@ class House:
         return resource_of(body_of(answer)["resource"]["id"])
 
     def change(
-        self, operation: str, resource: str | None = None, *, by: Person | None = None, key: str | None = None, **body: Any
+        self,
+        operation: str,
+        resource: str | None = None,
+        *,
+        by: Person | None = None,
+        key: str | None = None,
+        **body: Any,
     ) -> HttpResponse:
         """Ask for a change of a resource; of ``orders`` unless one is named."""
-        return self.post("requests", {"operation": operation, "resource": resource or self.orders, **body}, by=by, key=key)
+        return self.post(
+            "requests", {"operation": operation, "resource": resource or self.orders, **body}, by=by, key=key
+        )
 
 
 def body_of(answer: HttpResponse) -> dict[str, Any]:
@@ -199,9 +207,7 @@ def furnish(database: str, scratch: Path) -> House:
         caller=TESTS,
     )
     for name, tier in (("staging", Tier.STAGING), ("live", Tier.PRODUCTION)):
-        environment_ensure(
-            project=people.checkout, name=name, tier=tier, expires_at=None, caller=people.lead.caller
-        )
+        environment_ensure(project=people.checkout, name=name, tier=tier, expires_at=None, caller=people.lead.caller)
     for project in (people.checkout, people.spy):
         environment_default_ensure(project=project, name="default")
     house = House(database=database, people=people, orders="", spied="")

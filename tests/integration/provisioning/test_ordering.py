@@ -1,7 +1,4 @@
-from platform_api.audit.models import AuditEvent
-from platform_api.core.ids import Prefix, parse
-from provisioning.models import ProvisioningRequest, Run
-from tests.integration.provisioning.house import House, body_of, carry_out, quota, resource_of, shown
+from tests.integration.provisioning.house import House, body_of, quota
 
 
 def test_an_accepted_order_is_answered_with_all_that_there_is_to_watch(house: House) -> None:
