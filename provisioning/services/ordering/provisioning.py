@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from django.db import IntegrityError, InternalError, connection
+from django.db import DatabaseError, IntegrityError, connection
 
 from catalog.selectors.connections import connection_for
 from catalog.selectors.orderables import NotOrderableError, Orderable, orderable_get
@@ -15,7 +15,7 @@ from governance.services.policies import Decision, policy_decision_build
 from governance.services.quota_limits import quotas_ensure
 from governance.services.quotas import quota_findings
 from platform_api.core import clock
-from platform_api.core.errors import ConflictError
+from platform_api.core.errors import ConflictError, UnavailableError
 from platform_api.core.ids import Prefix, new_id, show
 from platform_api.core.shapes import Cost, Money
 from platform_api.idempotency.services.keys import answer_find
@@ -44,6 +44,12 @@ SUBMIT = Path(__file__).with_name("submit.sql").read_text(encoding="utf-8")
 ENTRIES = 4
 """Ledger entries of one order: points and a count, for the project and for its team."""
 
+REFUSED = "SW001"
+"""SQLSTATE of ``refuse_unless``."""
+
+TRIES = 3
+"""How often an order is written that a quota refuses and, looked at a moment later, does not."""
+
 _QUOTA_PLACE = b'"quota":[]'
 
 
@@ -53,6 +59,14 @@ class NameTakenError(ConflictError):
     code = "name_taken"
     title = "The name is taken"
     remedy = "Choose another name, or update the resource that has it."
+
+
+class QuotaContendedError(UnavailableError):
+    """So many take from and give back to a quota that no two looks at it agree."""
+
+    code = "unavailable"
+    title = "The service cannot answer right now"
+    remedy = "Try again as Retry-After says."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,14 +101,21 @@ def resource_order(*, ask: NewResource, exchange: Exchange) -> Answer:
         NameTakenError: The environment has something of this name.
         IdempotencyMismatchError: The key was used for another order.
         ConnectionMissingError: The platform has no target for it.
+        QuotaContendedError: The quota changed each time that it was looked at.
     """
     try:
         return _write(_judge(ask, exchange))
     except Exception:
-        stored = answer_find(exchange.order_key)
-        if stored is None:
+        repeated = _repeated(exchange)
+        if repeated is None:
             raise
-        return Answer(body=stored.body, location=stored.location, is_replay=True)
+        return repeated
+
+
+def _repeated(exchange: Exchange) -> Answer | None:
+    """Return the answer that was given to this key before."""
+    stored = answer_find(exchange.order_key)
+    return None if stored is None else Answer(body=stored.body, location=stored.location, is_replay=True)
 
 
 def _judge(ask: NewResource, exchange: Exchange) -> _Submission:
@@ -141,25 +162,40 @@ def _place(project: Project, environment: str) -> Place:
 
 def _write(submission: _Submission) -> Answer:
     amounts = amounts_of(points=submission.orderable.points, kind=submission.orderable.kind)
-    facts = submission.place.facts
+    facts, tenant = submission.place.facts, submission.place.tenant
     rows = quotas_ensure(facts=facts, kinds=amounts)
     quotas = {(quota.scope_type, quota.kind.partition(":")[0]): quota.pk for quota in rows}
+    for _ in range(TRIES):
+        body = _execute(submission, quotas)
+        if body is not None:
+            return Answer(body=body.encode(), location=request_url(submission.request_id))
+        repeated = _repeated(submission.exchange)
+        if repeated is not None:
+            return repeated
+        findings = quota_findings(facts=facts, amounts=amounts)
+        if findings:
+            raise refusal(findings, tenant=tenant)
+        # What was lacking was given back between the statement and the look at the figures.
+    raise QuotaContendedError(tenant=tenant)
+
+
+def _execute(submission: _Submission, quotas: dict[tuple[str, str], UUID]) -> str | None:
+    """Write the order and return its answer; None where a quota lacks something or the key is used already."""
     try:
         with connection.cursor() as cursor:
             cursor.execute(SUBMIT, _parameters(submission, quotas))
             (body, _) = cursor.fetchone() or ("", None)
-    except InternalError as error:  # raised by refuse_unless
-        findings = quota_findings(facts=facts, amounts=amounts)
-        if "quota_exceeded" not in str(error) or not findings:
-            raise
-        raise refusal(findings, tenant=submission.place.tenant) from error
     except IntegrityError as error:
         if "resource_name_is_taken_once" not in str(error):
             raise
         place, name = submission.place, submission.ask.name
         msg = f"Environment {place.environment} of project {place.project.slug} has a resource {name} already."
         raise NameTakenError(msg, tenant=place.tenant) from error
-    return Answer(body=body.encode(), location=request_url(submission.request_id))
+    except DatabaseError as error:
+        if getattr(error.__cause__, "sqlstate", None) != REFUSED:
+            raise
+        return None
+    return str(body)
 
 
 def _parameters(submission: _Submission, quotas: dict[tuple[str, str], UUID]) -> dict[str, Any]:
