@@ -12,6 +12,7 @@ from django.db import transaction
 from django.db.models import F
 
 from catalog.selectors.orderables import NotOrderableError, Orderable, orderable_get
+from governance.models.quotas import POINTS
 from governance.services.policies import Decision, policy_decision_record
 from governance.services.quotas import QuotaExceededError, quota_change
 from platform_api.audit.services.events import event_record
@@ -220,6 +221,7 @@ def _policy(
     orderable: Orderable,
     parameters: Mapping[str, Any],
 ) -> Decision:
+    more = orderable.points - resource.plan.quota_points
     return policy_judge(
         exchange,
         operation=ask.operation,
@@ -229,6 +231,7 @@ def _policy(
         name=resource.name,
         reason=ask.reason,
         ticket=ask.ticket,
+        amounts={POINTS: more} if more > 0 else {},
         resource={
             "id": show(Prefix.RESOURCE, resource.pk),
             "plan": resource.plan.slug,

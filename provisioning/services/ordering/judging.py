@@ -23,7 +23,6 @@ from governance.services.quotas import quota_findings
 from platform_api.core import clock
 from platform_api.core.errors import Tenant
 from provisioning.selectors.places import Place
-from provisioning.selectors.quotas import amounts_of
 from provisioning.services.ordering.asks import Exchange, RequestRefusedError
 
 Finding = dict[str, Any]
@@ -60,9 +59,22 @@ def policy_judge(
     name: str,
     reason: str,
     ticket: str | None,
+    amounts: Mapping[str, int],
     resource: Mapping[str, Any] | None = None,
 ) -> Decision:
     """Ask the policies, and refuse what they deny; what quota would say too is told with it.
+
+    Args:
+        exchange: Who asks.
+        operation: What is asked for.
+        orderable: What it will be.
+        place: Where.
+        parameters: All of them, as they will be.
+        name: Of the resource.
+        reason: Why, in the caller's words.
+        ticket: Where it is tracked.
+        amounts: What it would take of quotas besides what it holds.
+        resource: What is there already; None for a new one.
 
     Raises:
         RequestRefusedError: Holds the findings of both.
@@ -95,8 +107,7 @@ def policy_judge(
         ),
     )
     if decision.is_denied:
-        amounts = amounts_of(points=orderable.points, kind=orderable.kind)
-        quota = quota_findings(facts=place.facts, amounts=amounts) if resource is None else []
+        quota = quota_findings(facts=place.facts, amounts=amounts)
         raise refusal([*decision.denials, *quota], tenant=place.tenant)
     return decision
 

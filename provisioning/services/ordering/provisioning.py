@@ -136,6 +136,7 @@ def _judge(ask: NewResource, exchange: Exchange) -> _Submission:
         name=ask.name,
         reason=ask.reason,
         ticket=ask.ticket,
+        amounts=_amounts(orderable),
     )
     target = connection_for(kind=orderable.connection_kind, tier=place.tier, team_id=project.team_id)
     return _Submission(
@@ -152,6 +153,10 @@ def _judge(ask: NewResource, exchange: Exchange) -> _Submission:
     )
 
 
+def _amounts(orderable: Orderable) -> dict[str, int]:
+    return amounts_of(points=orderable.points, kind=orderable.kind)
+
+
 def _place(project: Project, environment: str) -> Place:
     try:
         return place_get(project=project, environment=environment)
@@ -161,7 +166,7 @@ def _place(project: Project, environment: str) -> Place:
 
 
 def _write(submission: _Submission) -> Answer:
-    amounts = amounts_of(points=submission.orderable.points, kind=submission.orderable.kind)
+    amounts = _amounts(submission.orderable)
     facts, tenant = submission.place.facts, submission.place.tenant
     rows = quotas_ensure(facts=facts, kinds=amounts)
     quotas = {(quota.scope_type, quota.kind.partition(":")[0]): quota.pk for quota in rows}
