@@ -81,7 +81,8 @@ def place_get(*, project: Project, environment: str) -> Place:
         names = ", ".join(open_ones.order_by("name").values_list("name", flat=True)[:20])
         detail = f"Project {project.slug} has no open environment {environment[:80]!r}."
         remedy = f"Choose one of: {names}." if names else "Make one with PUT /api/v1/projects/…/environments/…."
-        raise _unknown("#/environment", "unknown_environment", detail, remedy)
+        tenant = Tenant(team_id=project.team_id, project_id=project.pk)
+        raise _unknown("#/environment", "unknown_environment", detail, remedy, tenant=tenant)
     return Place(
         project=project,
         environment_id=found.pk,
@@ -91,9 +92,9 @@ def place_get(*, project: Project, environment: str) -> Place:
     )
 
 
-def _unknown(pointer: str, code: str, detail: str, remedy: str) -> PlaceUnknownError:
+def _unknown(pointer: str, code: str, detail: str, remedy: str, *, tenant: Tenant | None = None) -> PlaceUnknownError:
     finding = {"pointer": pointer, "code": code, "detail": detail, "remedy": remedy}
-    return PlaceUnknownError(detail, remedy=remedy, errors=[finding])
+    return PlaceUnknownError(detail, remedy=remedy, errors=[finding], tenant=tenant)
 
 
 def environment_get(*, project: Project, name: str) -> Environment:

@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 
 from platform_api.core.callers import Caller
-from platform_api.core.errors import ForbiddenError
+from platform_api.core.errors import ForbiddenError, Tenant
 from platform_api.core.ids import Prefix, UnknownIdError, is_id, parse
 from platform_api.tenancy.models import Project, Team
 from platform_api.tenancy.models.roles import OVERSEER_RIGHTS, Right, rights_of, roles_with
@@ -74,7 +74,8 @@ def right_require(*, caller: Caller, right: Right, team_id: UUID, project_id: UU
     if right not in rights_in(caller=caller, team_id=team_id, project_id=project_id):
         names = " or ".join(roles_with(right))
         msg = f"This needs the role {names} in project {where}."
-        raise RoleMissingError(msg, remedy="Ask an admin of the project's team to give you the role.")
+        tenant = Tenant(team_id=team_id, project_id=project_id)
+        raise RoleMissingError(msg, remedy="Ask an admin of the project's team to give you the role.", tenant=tenant)
 
 
 class AuditScope(TypedDict):
