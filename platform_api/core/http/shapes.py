@@ -56,10 +56,22 @@ def body_read(body_type: type[BodyType], data: Any) -> BodyType:
         BodyInvalidError: Holds every fault.
     """
     data = {} if data is None else data
+    # The judge's word counts: msgspec reads "$" in a pattern as Python does, and lets a line feed pass at the end.
+    findings = body_judge(body_type).judge(data)
+    if findings:
+        raise body_refusal(findings)
     try:
         return msgspec.convert(data, body_type, strict=True)
     except msgspec.ValidationError as error:
-        raise body_refusal(body_judge(body_type).judge(data)) from error
+        raise body_refusal([_finding_of(error)]) from error
+
+
+def _finding_of(error: msgspec.ValidationError) -> Finding:
+    """Return what a schema cannot say, e.g. that a date is in no calendar."""
+    detail, _, path = str(error).partition(" - at ")
+    steps = path.strip("`").removeprefix("$").replace("[", ".").replace("]", "").replace(".", "/")
+    remedy = "See the API's schema for what is allowed."
+    return {"pointer": f"#{steps}", "code": "invalid_value", "detail": f"{detail}.", "remedy": remedy}
 
 
 def body_refusal(findings: list[Finding]) -> BodyInvalidError:
