@@ -2,10 +2,11 @@
 
 import re
 from datetime import datetime
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
+from msgspec import Meta
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
@@ -26,7 +27,7 @@ class EnvironmentBody(Body):
     """What an environment shall be."""
 
     tier: Literal["development", "staging", "production"] = "development"
-    expires_at: datetime | None = None
+    expires_at: Annotated[datetime, Meta(tz=True)] | None = None
 
 
 class EnvironmentShape(Shape):

@@ -1,6 +1,6 @@
 """Environments are made, or left as they are."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from django.db import IntegrityError, transaction
 
@@ -14,6 +14,9 @@ from platform_api.tenancy.selectors.projects import right_require
 from provisioning.models import Environment
 from provisioning.models.environments import DEFAULT_NAME, Tier
 
+LATEST_EXPIRY = datetime(9999, 1, 1, tzinfo=UTC)
+"""Python's calendar ends with this year; what PostgreSQL keeps beyond it could not be read back."""
+
 
 class EnvironmentDiffersError(ConflictError):
     """It is there, and is not what was asked for."""
@@ -24,7 +27,7 @@ class EnvironmentDiffersError(ConflictError):
 
 
 class ExpiryRefusedError(RefusedError):
-    """An end in the past."""
+    """An end in the past, or one that no calendar has."""
 
     code = "request_refused"
     title = "The request was refused"
@@ -54,19 +57,20 @@ def environment_ensure(
     Raises:
         RoleMissingError: The caller may not order here, or may not make one for production.
         EnvironmentDiffersError: It is there with another tier.
-        ExpiryRefusedError: The expiry is past.
+        ExpiryRefusedError: The expiry is past, or later than can be kept.
     """
     right = Right.ADMINISTER if tier is Tier.PRODUCTION else Right.ORDER
     right_require(caller=caller, right=right, team_id=project.team_id, project_id=project.pk, where=project.slug)
     tenant = Tenant(team_id=project.team_id, project_id=project.pk)
-    if expires_at is not None and expires_at <= clock.now():
+    if expires_at is not None and not clock.now() < expires_at < LATEST_EXPIRY:
+        detail = "The expiry is past." if expires_at < LATEST_EXPIRY else "The expiry is beyond all calendars."
         finding = {
             "pointer": "#/expires_at",
             "code": "out_of_range",
-            "detail": "The expiry is past.",
+            "detail": detail,
             "remedy": "Send a moment to come.",
         }
-        raise ExpiryRefusedError("The expiry is past.", errors=[finding], tenant=tenant)
+        raise ExpiryRefusedError(detail, errors=[finding], tenant=tenant)
     made = _make(project=project, name=name, tier=tier, expires_at=expires_at, caller=caller)
     if made is not None:
         return made, True
