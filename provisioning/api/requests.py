@@ -66,7 +66,7 @@ _NEEDED: dict[str, tuple[str, ...]] = {
 _FOREIGN: dict[str, tuple[str, ...]] = {
     Operation.PROVISION: ("resource", "confirm"),
     Operation.UPDATE: ("offering", "project", "environment", "name", "confirm"),
-    Operation.DEPROVISION: ("offering", "version", "plan", "project", "environment", "name"),
+    Operation.DEPROVISION: ("offering", "version", "plan", "project", "environment", "name", "parameters"),
 }
 
 

@@ -11,6 +11,7 @@ from rest_framework.views import APIView
 from catalog.selectors.offerings import newest_versions
 from platform_api.core.http.shapes import body_read, shape_response
 from platform_api.core.http.views import ListView
+from platform_api.core.ids import Prefix, parse
 from platform_api.core.shapes import Body, Shape
 from platform_api.tenancy.api.permissions import caller_of
 from platform_api.tenancy.models.scopes import Scope
@@ -87,7 +88,7 @@ class ResourceDetail(APIView):
     def patch(self, request: Request, resource_id: str) -> HttpResponse:
         """Ask for a change; the same as a request with operation ``update``."""
         body_read(UpdateBody, request.data)
-        given: dict[str, Any] = dict(request.data)
+        given: dict[str, Any] = dict(request.data or {})
         return self._submit(request, {**given, "operation": "update", "resource": resource_id})
 
     @extend_schema(
@@ -103,6 +104,7 @@ class ResourceDetail(APIView):
         return self._submit(request, asked if confirm is None else {**asked, "confirm": confirm})
 
     def _submit(self, request: Request, data: dict[str, Any]) -> HttpResponse:
+        parse(Prefix.RESOURCE, data["resource"])  # what can be no id is not found; it is no fault of a body
         return answer_response(submit(body_of(data), exchange_of(request, route="requests", body=data)))
 
 
