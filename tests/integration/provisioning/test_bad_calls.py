@@ -1,0 +1,264 @@
+"""Every other route with bad bodies, bad ids, bad filters and things that belong to others."""
+
+import re
+from typing import Any
+
+import pytest
+from django.http import HttpResponse
+
+from catalog.api import urls as catalog_urls
+from governance.api import urls as governance_urls
+from platform_api.core.ids import Prefix, show
+from platform_api.tenancy.api import urls as tenancy_urls
+from provisioning.api import urls as provisioning_urls
+from provisioning.models import ProvisioningRequest, Run
+from tests.integration.provisioning.house import House, body_of, contents, resource_of
+from tests.integration.provisioning.problems import refused, without_id
+from tests.integration.provisioning.test_bad_orders import HOSTILE
+
+CHANGES: dict[str, tuple[dict[str, Any], set[tuple[str, str]]]] = {
+    "update without resource": ({"operation": "update"}, {("#/resource", "field_missing")}),
+    "deprovision without resource": ({"operation": "deprovision", "confirm": "x"}, {("#/resource", "field_missing")}),
+    "update with a name": (
+        {"operation": "update", "resource": "orders", "name": "other"}, {("#/name", "unknown_field")}
+    ),
+    "update with what is ordered": (
+        {"operation": "update", "resource": "orders", "offering": "x", "project": "x", "environment": "x", "confirm": "x"},
+        {(f"#/{name}", "unknown_field") for name in ("offering", "project", "environment", "confirm")},
+    ),
+    "update to an unknown plan": (
+        {"operation": "update", "resource": "orders", "plan": "huge"}, {("#/plan", "unknown_plan")}
+    ),
+    "update to an unknown version": (
+        {"operation": "update", "resource": "orders", "version": "7.0.0"}, {("#/version", "version_unknown")}
+    ),
+    "update with an unknown parameter": (
+        {"operation": "update", "resource": "orders", "parameters": {"size": 1}}, {("#/parameters/size", "unknown_field")}
+    ),
+    "update above the plan": (
+        {"operation": "update", "resource": "orders", "parameters": {"connection_limit": 99}},
+        {("#/parameters/connection_limit", "out_of_range")},
+    ),
+    "deprovision unconfirmed": ({"operation": "deprovision", "resource": "orders"}, {("#/confirm", "not_confirmed")}),
+    "deprovision confirmed wrongly": (
+        {"operation": "deprovision", "resource": "orders", "confirm": "order"}, {("#/confirm", "not_confirmed")}
+    ),
+    "deprovision confirmed in capitals": (
+        {"operation": "deprovision", "resource": "orders", "confirm": "ORDERS"}, {("#/confirm", "not_confirmed")}
+    ),
+    "deprovision with what is changed": (
+        {"operation": "deprovision", "resource": "orders", "confirm": "orders", "plan": "small", "version": "1.0.0"},
+        {("#/plan", "unknown_field"), ("#/version", "unknown_field")},
+    ),
+    "deprovision with parameters": (
+        {"operation": "deprovision", "resource": "orders", "confirm": "orders", "parameters": {"connection_limit": 1}},
+        {("#/parameters", "unknown_field")},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CHANGES)
+def test_a_bad_change_is_told_what_is_wrong(standing_house: House, case: str) -> None:
+    body, expected = CHANGES[case]
+    given = {**body, "resource": standing_house.orders} if "resource" in body else body
+    assert set(refused(lambda: standing_house.post("requests", given), 422, "request_refused")) == expected
+
+
+@pytest.mark.parametrize("operation", ["update", "deprovision"])
+@pytest.mark.parametrize("resource", ["orders", "res_", "res_zzz", "req_01jd0000000000000000000000", "RES_01JD"])
+def test_a_change_of_what_is_no_resource_is_not_found(standing_house: House, operation: str, resource: str) -> None:
+    refused(
+        lambda: standing_house.change(operation, resource, **{"confirm": "x"} if operation[0] == "d" else {}),
+        404,
+        "not_found",
+    )
+
+
+@pytest.mark.parametrize("operation", ["update", "deprovision"])
+def test_a_change_of_what_belongs_to_others_is_not_found(standing_house: House, operation: str) -> None:
+    missing = standing_house.spied[:-4] + "0000"
+    extra = {"confirm": "spied"} if operation == "deprovision" else {}
+    spied = without_id(standing_house.change(operation, standing_house.spied, **extra))
+    assert spied == without_id(standing_house.change(operation, missing, **extra))
+    refused(lambda: standing_house.change(operation, standing_house.spied, **extra), 404, "not_found")
+
+
+SHORT: dict[str, tuple[str, str, object, set[tuple[str, str]]]] = {
+    "patch with an unknown field": ("PATCH", "", {"name": "x"}, {("#/name", "unknown_field")}),
+    "patch with an operation": ("PATCH", "", {"operation": "deprovision"}, {("#/operation", "unknown_field")}),
+    "patch with another resource": ("PATCH", "", {"resource": "x"}, {("#/resource", "unknown_field")}),
+    "patch with a list": ("PATCH", "", [], {("#", "type_mismatch")}),
+    "patch with parameters of another type": ("PATCH", "", {"parameters": 1}, {("#/parameters", "type_mismatch")}),
+    "patch with a plan of another type": ("PATCH", "", {"plan": 1}, {("#/plan", "type_mismatch")}),
+    "delete unconfirmed": ("DELETE", "", None, {("#/confirm", "not_confirmed")}),
+    "delete confirmed emptily": ("DELETE", "?confirm=", None, {("#/confirm", "too_short")}),
+    "delete confirmed wrongly": ("DELETE", "?confirm=Orders", None, {("#/confirm", "not_confirmed")}),
+}
+
+
+@pytest.mark.parametrize("case", SHORT)
+def test_a_bad_short_form_is_told_what_is_wrong(standing_house: House, case: str) -> None:
+    method, query, body, expected = SHORT[case]
+    client = standing_house.owner.client
+    address = f"/api/v1/resources/{standing_house.orders}{query}"
+    call = getattr(client, method.lower())
+    assert set(refused(lambda: call(address, body, format="json"), 422, "request_refused")) == expected
+
+
+ENVIRONMENTS: dict[str, tuple[object, set[tuple[str, str]]]] = {
+    "tier unknown": ({"tier": "gold"}, {("#/tier", "not_a_choice")}),
+    "tier null": ({"tier": None}, {("#/tier", "not_a_choice")}),
+    "expiry past": ({"expires_at": "2020-01-01T00:00:00Z"}, {("#/expires_at", "out_of_range")}),
+    "expiry no time": ({"expires_at": "tomorrow"}, {("#/expires_at", "invalid_value")}),
+    "expiry in no calendar": ({"expires_at": "2031-02-30T00:00:00Z"}, {("#/expires_at", "invalid_value")}),
+    "expiry without a zone": ({"expires_at": "2031-01-01T00:00:00"}, {("#/expires_at", "invalid_value")}),
+    "expiry beyond all calendars": ({"expires_at": "9999-12-31T23:59:59-12:00"}, {("#/expires_at", "out_of_range")}),
+    "expiry a number": ({"expires_at": 1893456000}, {("#/expires_at", "type_mismatch")}),
+    "field unknown": ({"ttl": 5}, {("#/ttl", "unknown_field")}),
+    "a list": ([], {("#", "type_mismatch")}),
+}
+
+
+@pytest.mark.parametrize("case", ENVIRONMENTS)
+def test_a_bad_environment_is_told_what_is_wrong(standing_house: House, case: str) -> None:
+    body, expected = ENVIRONMENTS[case]
+    address = "/api/v1/projects/checkout/environments/fresh"
+    call = lambda: standing_house.owner.client.put(address, body, format="json")  # noqa: E731 - read where it is used
+    assert set(refused(call, 422, "request_refused")) == expected
+
+
+@pytest.mark.parametrize(
+    "name", ["x", "Fresh", "-fresh", "fresh-", "1fresh", "x" * 41, "env_01jd", "fresh%0A", "%F0%9F%9A%80"]
+)
+def test_an_environment_with_an_unsound_name_is_refused(standing_house: House, name: str) -> None:
+    address = f"/api/v1/projects/checkout/environments/{name}"
+    found = refused(lambda: standing_house.owner.client.put(address, {}, format="json"), 422, "request_refused")
+    assert found == [("#", "pattern_mismatch")]
+
+
+@pytest.mark.parametrize("body", [{"reason": "x" * 2001}, {"reason": 5}, {"reason": None}, {"why": "x"}, [], "stop"])
+def test_a_bad_cancel_is_told_what_is_wrong(standing_house: House, body: object) -> None:
+    run = show(Prefix.RUN, Run.objects.get(resource=resource_of(standing_house.orders)).pk)
+    assert refused(lambda: standing_house.post(f"runs/{run}/cancel", body), 422, "request_refused")
+
+
+ROUTES = {
+    "GET requests/{}": Prefix.PROVISIONING_REQUEST,
+    "GET resources/{}": Prefix.RESOURCE,
+    "PATCH resources/{}": Prefix.RESOURCE,
+    "DELETE resources/{}?confirm=x": Prefix.RESOURCE,
+    "POST resources/{}/credentials": Prefix.RESOURCE,
+    "GET runs/{}": Prefix.RUN,
+    "GET runs/{}/log": Prefix.RUN,
+    "POST runs/{}/cancel": Prefix.RUN,
+    "GET projects/{}": Prefix.PROJECT,
+    "GET projects/{}/environments/default": Prefix.PROJECT,
+    "PUT projects/{}/environments/default": Prefix.PROJECT,
+    "GET projects/checkout/environments/{}": Prefix.ENVIRONMENT,
+    "GET offerings/{}": Prefix.OFFERING,
+}
+
+
+def call(house: House, route: str, name: str) -> HttpResponse:
+    method, address = route.format(name).split(" ", 1)
+    answer: HttpResponse = house.owner.client.generic(
+        method, f"/api/v1/{address}", "{}", content_type="application/json"
+    )
+    return answer
+
+
+@pytest.mark.parametrize("route", ROUTES)
+@pytest.mark.parametrize(
+    "name",
+    ["x", "{prefix}_", "{prefix}_zzz", "{prefix}_01jd0000000000000000000000", "{prefix}_01JD0000000000000000000000", "usr_01jd0000000000000000000000",
+     "0", "null", "%2e%2e", "..%5c", "%E2%80%AE", "%F0%9F%9A%80", "a%0Ab", "$%7Bx%7D", "-flag", "%27%20OR%201=1", "x" * 300],
+)  # fmt: skip
+def test_what_no_id_can_be_is_not_found(standing_house: House, route: str, name: str) -> None:
+    shown = name.format(prefix=ROUTES[route].value)
+    refused(lambda: call(standing_house, route, shown), 404, "not_found")
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_a_nul_in_an_address_is_refused(standing_house: House, route: str) -> None:
+    refused(lambda: call(standing_house, route, "a%00b"), 400, "unstorable_text")
+
+
+@pytest.mark.parametrize("route", [route for route in ROUTES if "offerings" not in route and "checkout" not in route])
+def test_what_belongs_to_others_is_refused_like_what_is_not_there(standing_house: House, route: str) -> None:
+    spied = resource_of(standing_house.spied)
+    there = {
+        Prefix.RESOURCE: spied.pk,
+        Prefix.PROVISIONING_REQUEST: ProvisioningRequest.objects.get(resource=spied).pk,
+        Prefix.RUN: Run.objects.get(resource=spied).pk,
+        Prefix.PROJECT: spied.project_id,
+    }[ROUTES[route]]
+    shown = show(ROUTES[route], there)
+    before = contents()
+    answer = call(standing_house, route, shown)
+    assert answer.status_code == 404
+    assert without_id(answer) == without_id(call(standing_house, route, shown[:-4] + "0000"))
+    assert "spied" not in answer.content.decode()
+    assert contents() == before
+
+
+LISTS = {
+    "requests": ("project", "status", "operation"),
+    "resources": ("project", "environment", "status", "kind", "name"),
+    "runs": ("project", "status", "operation"),
+    "offerings": ("kind", "tag"),
+    "teams": (),
+    "projects": ("team",),
+    "audit-events": ("object", "action", "outcome", "correlation_id"),
+    "quotas": ("project", "team"),
+}
+
+
+@pytest.mark.parametrize("noun", LISTS)
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [
+        ("colour=red", "invalid_filter"),
+        ("limit=0", "invalid_filter"),
+        ("limit=101", "invalid_filter"),
+        ("limit=ten", "invalid_filter"),
+        ("limit=", "invalid_filter"),
+        ("limit=%D9%A1", "invalid_filter"),
+        ("cursor=x", "invalid_cursor"),
+        ("cursor=", "invalid_cursor"),
+        ("x=%00", "unstorable_text"),
+    ],
+)
+def test_a_bad_query_of_a_list_is_refused(standing_house: House, noun: str, query: str, code: str) -> None:
+    client = standing_house.people.lead.client
+    scope = "project=checkout&" if noun == "quotas" and "colour" not in query else ""
+    refused(lambda: client.get(f"/api/v1/{noun}?{scope}{query}"), 400, code)
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize(("noun", "field"), [(noun, field) for noun, fields in LISTS.items() for field in fields])
+def test_a_hostile_filter_finds_nothing_and_breaks_nothing(
+    standing_house: House, noun: str, field: str, name: str
+) -> None:
+    answer = standing_house.people.lead.client.get(f"/api/v1/{noun}", {field: HOSTILE[name]})
+    if answer.status_code == 200:
+        assert body_of(answer) == {"results": [], "next": None, "previous": None}
+    else:
+        assert (answer.status_code, body_of(answer)["code"]) in {(400, "invalid_filter"), (404, "not_found")}
+
+
+@pytest.mark.parametrize("after", ["-1", "x", "1.5", "", "99999999999", "%D9%A1", "0x1"])
+def test_a_bad_place_in_a_log_is_refused(standing_house: House, after: str) -> None:
+    run = show(Prefix.RUN, Run.objects.get(resource=resource_of(standing_house.orders)).pk)
+    refused(lambda: standing_house.owner.client.get(f"/api/v1/runs/{run}/log?after={after}"), 400, "invalid_filter")
+
+
+def test_these_tests_know_every_route() -> None:
+    modules = (provisioning_urls, catalog_urls, governance_urls, tenancy_urls)
+    routes = {re.sub("<[^>]+>", "{}", str(each.pattern)) for module in modules for each in module.urlpatterns}
+    tested = {re.sub("checkout|default", "{}", route.split(" ")[1].partition("?")[0]) for route in ROUTES}
+    assert routes == tested | set(LISTS)
+
+
+def test_a_method_that_a_route_does_not_take_is_refused(standing_house: House) -> None:
+    for address in ("requests", f"resources/{standing_house.orders}", "runs", "offerings", "teams", "audit-events"):
+        refused(lambda at=address: standing_house.owner.client.put(f"/api/v1/{at}", {}), 405, "method_not_allowed")  # type: ignore[misc]  # a default binds the loop's value
