@@ -97,6 +97,12 @@ def orderable_get(*, offering: str, plan: str, version: str | None = None) -> Or
     return _orderables.get((offering, version, plan), lambda: _look_up(offering=offering, plan=plan, version=version))
 
 
+def defaults_of(*, version: OfferingVersion, plan: Plan) -> dict[str, Any]:
+    """Return what holds for parameters that nobody sets: the plan's word, else the module's."""
+    properties = version.parameters_schema["properties"]
+    return {name: schema["default"] for name, schema in properties.items() if "default" in schema} | plan.parameters
+
+
 def _look_up(*, offering: str, plan: str, version: str | None) -> Orderable:
     found = Offering.objects.filter(slug=offering).prefetch_related("versions").first()
     if found is None or found.status != Availability.ACTIVE:
@@ -166,8 +172,6 @@ def _judge(version: OfferingVersion, plan: Plan) -> Judge:
 
 def _orderable(offering: Offering, version: OfferingVersion, plan: Plan) -> Orderable:
     manifest = version.manifest
-    properties = version.parameters_schema["properties"]
-    defaults = {name: schema["default"] for name, schema in properties.items() if "default" in schema}
     return Orderable(
         offering_id=offering.pk,
         offering=offering.slug,
@@ -181,7 +185,7 @@ def _orderable(offering: Offering, version: OfferingVersion, plan: Plan) -> Orde
         monthly_amount=plan.monthly_amount,
         currency=plan.currency,
         judge=_judge(version, plan),
-        defaults={**defaults, **plan.parameters},
+        defaults=defaults_of(version=version, plan=plan),
         connection_kind=version.connection_kind,
         allows_ephemeral=manifest["allows_ephemeral"],
         plan_timeout_seconds=manifest["timeouts"]["plan_seconds"],

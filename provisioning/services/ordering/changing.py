@@ -11,7 +11,7 @@ import msgspec
 from django.db import transaction
 from django.db.models import F
 
-from catalog.selectors.orderables import NotOrderableError, Orderable, orderable_get
+from catalog.selectors.orderables import NotOrderableError, Orderable, defaults_of, orderable_get
 from governance.models.quotas import POINTS
 from governance.services.policies import Decision, policy_decision_record
 from governance.services.quotas import QuotaExceededError, quota_change
@@ -151,8 +151,7 @@ def _update(ask: Change, exchange: Exchange) -> Answer:
     except NotOrderableError as error:
         error.tenant = place.tenant
         raise
-    # A new plan brings its own defaults; what its owners have set themselves stays.
-    kept = resource.parameters if orderable.plan == resource.plan.slug else {}
+    kept = resource.parameters if orderable.plan == resource.plan.slug else _set_by_owners(resource)
     parameters = parameters_judge(orderable, ask.parameters, kept=kept, tenant=place.tenant)
     decision = _policy(ask, exchange, resource, place=place, orderable=orderable, parameters=parameters)
     amounts = amounts_of(points=max(orderable.points, resource.plan.quota_points), kind=resource.kind)
@@ -163,6 +162,14 @@ def _update(ask: Change, exchange: Exchange) -> Answer:
     except QuotaExceededError as error:
         raise refusal(error.errors, tenant=place.tenant) from error
     return _accept(ask, exchange, resource, orderable=orderable, parameters=parameters, decision=decision)
+
+
+def _set_by_owners(resource: Resource) -> dict[str, Any]:
+    """Return the parameters that stay when the plan changes: all but the old plan's defaults, for the new brings its own."""
+    defaults = defaults_of(version=resource.offering_version, plan=resource.plan)
+    return {
+        name: value for name, value in resource.parameters.items() if name not in defaults or defaults[name] != value
+    }
 
 
 def _deprovision(ask: Change, exchange: Exchange) -> Answer:
