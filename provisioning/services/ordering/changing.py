@@ -39,6 +39,7 @@ from provisioning.services.ordering.judging import (
     refusal,
 )
 from provisioning.states import (
+    LIVE_REQUEST,
     LIVE_RUN,
     WAITING_RUN,
     Desired,
@@ -47,6 +48,9 @@ from provisioning.states import (
     ResourceStatus,
     RunStatus,
 )
+
+DEPROVISIONED = "A deprovision was asked for."
+"""Why a run had to make way."""
 
 
 class ResourceBusyError(ConflictError):
@@ -83,7 +87,7 @@ def resource_change(*, ask: Change, exchange: Exchange) -> Answer:
         UnknownIdError: There is no such resource, or it is not the caller's to see.
         RoleMissingError: The caller may not change it.
         ResourceGoneError: It is deprovisioned, or an accepted ask wants it so.
-        ResourceBusyError: An update, while a run is live.
+        ResourceBusyError: An update, while a run is live; a deprovision, while another is under way.
         RequestRefusedError: Schema, policy or quota says no, or a deprovision is not confirmed.
         IdempotencyMismatchError: The key was used for another order.
     """
@@ -165,7 +169,7 @@ def _update(ask: Change, exchange: Exchange) -> Answer:
 
 
 def _set_by_owners(resource: Resource) -> dict[str, Any]:
-    """Return the parameters that stay when the plan changes: all but the old plan's defaults, for the new brings its own."""
+    """Return the parameters that stay when the plan changes: all but the old plan's defaults."""
     defaults = defaults_of(version=resource.offering_version, plan=resource.plan)
     return {
         name: value for name, value in resource.parameters.items() if name not in defaults or defaults[name] != value
@@ -184,10 +188,9 @@ def _deprovision(ask: Change, exchange: Exchange) -> Answer:
         raise refusal([finding], tenant=_tenant(resource))
     if resource.delete_protected:
         raise DeleteProtectedError(tenant=_tenant(resource))
-    if (
-        resource.desired == Desired.ABSENT
-        and Run.objects.filter(resource=resource, status__in=LIVE_RUN, operation=Operation.DEPROVISION).exists()
-    ):
+    if ProvisioningRequest.objects.filter(
+        resource=resource, operation=Operation.DEPROVISION, status__in=LIVE_REQUEST
+    ).exists():
         msg = f"Resource {resource.name} is being deprovisioned."
         raise ResourceBusyError(msg, remedy="Wait until it has ended.", tenant=_tenant(resource))
     _make_way(exchange, resource)
@@ -199,24 +202,23 @@ def _make_way(exchange: Exchange, resource: Resource) -> None:
     live = Run.objects.select_for_update(no_key=True).filter(resource=resource, status__in=LIVE_RUN).first()
     if live is None:
         return
-    if live.status not in WAITING_RUN or live.lease_owner is not None:
-        Run.objects.filter(pk=live.pk, cancel_requested_at=None).update(
-            cancel_requested_at=ClockTimestamp(), cancel_reason="A deprovision was asked for."
-        )
-        return
-    Run.objects.filter(pk=live.pk).update(status=RunStatus.SUPERSEDED, finished_at=ClockTimestamp())
-    live.resource = resource
-    request_end(exchange.caller, live, RequestStatus.CANCELED)
+    is_waiting = live.status in WAITING_RUN and live.lease_owner is None
     event_record(
         caller=exchange.caller,
-        action="run.superseded",
+        action="run.superseded" if is_waiting else "run.cancel_requested",
         object_type="run",
         object_id=live.pk,
         object_name=f"{live.operation} run",
         team_id=resource.project.team_id,
         project_id=resource.project_id,
-        reason="A deprovision was asked for.",
+        reason=DEPROVISIONED,
     )
+    if is_waiting:
+        Run.objects.filter(pk=live.pk).update(status=RunStatus.SUPERSEDED, finished_at=ClockTimestamp())
+        live.resource = resource
+        request_end(exchange.caller, live, RequestStatus.CANCELED)
+    elif live.cancel_requested_at is None:
+        Run.objects.filter(pk=live.pk).update(cancel_requested_at=ClockTimestamp(), cancel_reason=DEPROVISIONED)
 
 
 def _policy(
