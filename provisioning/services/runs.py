@@ -10,7 +10,7 @@ from platform_api.tenancy.selectors.projects import right_require
 from provisioning.models import Run
 from provisioning.selectors.resources import run_get
 from provisioning.services.execution.claims import ClockTimestamp
-from provisioning.services.execution.outcomes import RunFailure, unfulfilled_settle
+from provisioning.services.execution.outcomes import RunFailure, resource_lock, unfulfilled_settle
 from provisioning.states import FINAL_RUN, WAITING_RUN, ResourceStatus, RunStatus
 
 
@@ -42,6 +42,7 @@ def run_cancel(*, caller: Caller, run: str, reason: str) -> Run:
     """
     found = run_get(caller=caller, run=run)
     with transaction.atomic():
+        resource_lock(found.resource_id)
         locked = (
             Run.objects.select_for_update(no_key=True, of=("self",))
             .select_related("resource__project__team", "resource__plan")

@@ -16,6 +16,7 @@ canceled           as failed, but the request is ``canceled``
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import F
@@ -34,6 +35,7 @@ from provisioning.states import (
     LIVE_REQUEST,
     REQUEST_MOVES,
     RESOURCE_MOVES,
+    Desired,
     Operation,
     RequestStatus,
     ResourceStatus,
@@ -73,6 +75,11 @@ class RunFailure:
         }
 
 
+def resource_lock(resource_id: UUID) -> None:
+    """Lock a resource before its run: whoever ends a run and whoever asks for a deprovision take them in one order."""
+    Resource.objects.select_for_update(no_key=True).only("pk").get(pk=resource_id)
+
+
 def run_applied(claim: Claim, *, status: RunStatus, outputs: Mapping[str, Any], **changes: Any) -> None:
     """End a run that did what it was for.
 
@@ -86,6 +93,7 @@ def run_applied(claim: Claim, *, status: RunStatus, outputs: Mapping[str, Any], 
         LeaseLostError: Another worker has taken over; nothing was written.
     """
     with transaction.atomic():
+        resource_lock(claim.resource_id)
         run_move(claim, status, finished_at=ClockTimestamp(), **RELEASED, **changes)
         run = Run.objects.select_related("plan", "resource__project__team").get(pk=claim.run_id)
         facts, caller = project_facts(run.resource.project), claim.caller
@@ -132,6 +140,7 @@ def run_failed(
         LeaseLostError: Another worker has taken over; nothing was written.
     """
     with transaction.atomic():
+        resource_lock(claim.resource_id)
         run = Run.objects.select_related("resource__project__team", "resource__plan").get(pk=claim.run_id)
         usable = run.resource.status == ResourceStatus.READY and not has_applied
         if has_applied:
@@ -158,10 +167,13 @@ def unfulfilled_settle(
     resource_usable: bool,
     is_canceled: bool,
 ) -> None:
-    """Settle resource, request and quota after a run that ended without doing what it was for."""
+    """Settle resource, request and quota after a run that ended without doing what it was for.
+
+    A resource that was never made is gone with its first run, unless a deprovision waits: that ends it then.
+    """
     resource = run.resource
     left = bool(failure.objects_left)
-    if resource.status == ResourceStatus.PENDING and not left:
+    if resource.status == ResourceStatus.PENDING and not left and resource.desired == Desired.PRESENT:
         _resource_vanish(caller, run)
     elif has_applied:
         resource_move(caller, resource, ResourceStatus.DEGRADED)
