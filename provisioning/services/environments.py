@@ -71,7 +71,8 @@ def environment_ensure(
             "remedy": "Send a moment to come.",
         }
         raise ExpiryRefusedError(detail, errors=[finding], tenant=tenant)
-    made = _make(project=project, name=name, tier=tier, expires_at=expires_at, caller=caller)
+    in_utc = None if expires_at is None else expires_at.astimezone(UTC)  # shown as it will be read back
+    made = _make(project=project, name=name, tier=tier, expires_at=in_utc, caller=caller)
     if made is not None:
         return made, True
     found = Environment.objects.get(project=project, name=name, closed_at=None)
