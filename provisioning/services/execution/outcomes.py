@@ -173,10 +173,14 @@ def unfulfilled_settle(
     """
     resource = run.resource
     left = bool(failure.objects_left)
-    if resource.status == ResourceStatus.PENDING and not left and resource.desired == Desired.PRESENT:
+    is_deprovision = run.operation == Operation.DEPROVISION
+    awaits_deprovision = resource.desired == Desired.ABSENT and not is_deprovision
+    if resource.status == ResourceStatus.PENDING and not left and not awaits_deprovision:
         _resource_vanish(caller, run)
     elif has_applied:
         resource_move(caller, resource, ResourceStatus.DEGRADED)
+    elif is_deprovision:
+        Resource.objects.filter(pk=resource.pk).update(desired=Desired.PRESENT, updated_at=ClockTimestamp())
     elif run.operation in {Operation.UPDATE, Operation.ROTATE}:
         amounts = amounts_of(points=resource.plan.quota_points, kind=resource.kind)
         facts = project_facts(resource.project)
