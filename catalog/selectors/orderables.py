@@ -100,7 +100,8 @@ def orderable_get(*, offering: str, plan: str, version: str | None = None) -> Or
 def defaults_of(*, version: OfferingVersion, plan: Plan) -> dict[str, Any]:
     """Return what holds for parameters that nobody sets: the plan's word, else the module's."""
     properties = version.parameters_schema["properties"]
-    return {name: schema["default"] for name, schema in properties.items() if "default" in schema} | plan.parameters
+    defaults = {name: schema["default"] for name, schema in properties.items() if "default" in schema}
+    return {**defaults, **plan.parameters}
 
 
 def _look_up(*, offering: str, plan: str, version: str | None) -> Orderable:
