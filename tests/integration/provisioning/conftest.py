@@ -1,6 +1,5 @@
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from django.db import connection
@@ -51,9 +50,3 @@ def standing_house(furnished: House, django_db_blocker: DjangoDbBlocker) -> Iter
     """A house for a module whose tests each prove that they changed nothing."""
     with databases.committing(furnished.database, django_db_blocker) as name:
         yield replace(furnished, database=name)
-
-
-@pytest.fixture
-def modules(tmp_path: Path) -> Path:
-    """Where a test writes modules of its own."""
-    return tmp_path

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
-from uuid import UUID
 
 from django.db import connection
 from django.http import HttpResponse
@@ -21,7 +20,7 @@ from platform_api.core.ids import Prefix, parse, show
 from provisioning.models import Resource, Run
 from provisioning.models.environments import Tier
 from provisioning.services.environments import environment_default_ensure, environment_ensure
-from provisioning.services.execution.claims import RELEASED, Claim, LeaseTerms, run_claim, run_move
+from provisioning.services.execution.claims import Claim, LeaseTerms, run_claim, run_move
 from provisioning.services.execution.credentials import Credentials, credentials_ensure
 from provisioning.services.execution.outcomes import run_applied
 from provisioning.states import LIVE_RUN, RunStatus
@@ -144,11 +143,6 @@ def carry_out(resource: Resource) -> Credentials:
     return credentials
 
 
-def release(claimed: Claim) -> None:
-    """Put a claimed run back into the queue."""
-    run_move(claimed, RunStatus.PENDING, **RELEASED)
-
-
 def quota(scope: str = "project:checkout", kind: str = "points") -> tuple[int, int]:
     """Return what is reserved and what is used."""
     row = Quota.objects.get(scope_name=scope, kind=kind)
@@ -216,11 +210,3 @@ def furnish(database: str, scratch: Path) -> House:
     carry_out(orders)
     carry_out(spied)
     return House(database=database, people=people, orders=shown(orders), spied=shown(spied))
-
-
-def event_codes(project_id: UUID | None = None) -> list[str]:
-    """Return the codes of refusals in the audit trail, oldest first."""
-    from platform_api.audit.models import AuditEvent
-
-    rows = AuditEvent.objects.filter(action="call.refused").order_by("id")
-    return [row.code for row in (rows if project_id is None else rows.filter(project_id=project_id))]

@@ -9,6 +9,7 @@ from pytest_django import Settings
 
 from governance.models import Quota
 from governance.selectors.quotas import quota_reconcile
+from governance.services.quotas import quota_findings
 from platform_api.idempotency.models import IdempotencyKey
 from platform_api.tenancy.services.teams import project_create
 from provisioning.models import Environment, ProvisioningRequest, Resource, Run
@@ -85,11 +86,10 @@ def test_what_another_gives_back_while_an_order_is_refused_lets_it_pass(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     leave(0)
-    findings = provisioning.quota_findings
 
     def given_back(**asked: Any) -> list[dict[str, Any]]:
         leave(1)
-        return findings(**asked)
+        return quota_findings(**asked)
 
     monkeypatch.setattr(provisioning, "quota_findings", given_back)
     assert house.order().status_code == 202
@@ -192,7 +192,7 @@ def test_a_second_live_run_on_a_resource_is_impossible(house: House, user: str) 
     run = run_of(resource)
     connection.close()
     with databases.connected(user, house.database) as raw:
-        columns = ", ".join(field.column for field in Run._meta.concrete_fields if field.column != "id")
+        columns = ", ".join(str(field.column) for field in Run._meta.concrete_fields if field.column != "id")
         second = f"INSERT INTO run (id, {columns}) SELECT gen_random_uuid(), {columns} FROM run WHERE id = %s"
         with pytest.raises(psycopg.errors.UniqueViolation, match="run_is_alone_on_its_resource"):
             raw.execute(second, [run.pk])

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.apps import apps
@@ -167,7 +168,7 @@ def test_the_ledger_entries_are_those_that_a_reservation_by_the_orm_makes(house:
     )
     own = frozenset({"id", "subject_id", "at", "reserved_after"})
 
-    def entries(subject: object) -> list[dict[str, Any]]:
+    def entries(subject: UUID) -> list[dict[str, Any]]:
         return [columns(row, but=own) for row in QuotaEntry.objects.filter(subject_id=subject).order_by("quota")]
 
     assert entries(sent["resource_id"]) == entries(other)

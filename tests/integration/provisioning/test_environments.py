@@ -1,0 +1,73 @@
+from datetime import datetime, timedelta
+from typing import Any
+
+from platform_api.audit.models import AuditEvent
+from platform_api.core import clock
+from provisioning.models import Environment
+from tests.integration.provisioning.house import House, body_of, shown
+from tests.integration.provisioning.problems import refused
+from tests.integration.provisioning.together import at_once
+from tests.people import Person
+
+FRESH = "/api/v1/projects/checkout/environments/fresh"
+
+
+def ensure(person: Person, address: str = FRESH, **body: Any) -> Any:
+    return person.client.put(address, body, format="json")
+
+
+def test_it_is_made_once_and_then_left_alone(house: House) -> None:
+    first = ensure(house.owner, tier="staging", expires_at="2999-01-01T00:00:00+02:00")
+    again = ensure(house.owner, tier="staging")
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert body_of(first) == body_of(again) == body_of(house.owner.client.get(FRESH))
+    body = body_of(first)
+    assert body["id"].startswith("env_")
+    assert {name: body[name] for name in ("name", "project", "tier", "expires_at")} == {
+        "name": "fresh", "project": "checkout", "tier": "staging", "expires_at": "2998-12-31T22:00:00Z",
+    }  # fmt: skip
+    event = AuditEvent.objects.get(action="environment.created", object_name="fresh")
+    assert (event.actor_name, event.team_id, event.project_id) == (
+        "owner", house.people.shop.pk, house.people.checkout.pk,
+    )  # fmt: skip
+
+
+def test_of_many_that_ensure_it_at_once_one_makes_it(house: House) -> None:
+    answers = at_once(8, lambda _: ensure(house.owner))
+    assert sorted(answer.status_code for answer in answers) == [200] * 7 + [201]
+    assert Environment.objects.filter(name="fresh").count() == 1
+    assert AuditEvent.objects.filter(action="environment.created", object_name="fresh").count() == 1
+
+
+def test_its_tier_does_not_change(house: House) -> None:
+    ensure(house.owner, tier="staging")
+    refused(lambda: ensure(house.owner, tier="development"), 409, "environment_differs")
+
+
+def test_one_for_production_takes_an_admin(house: House) -> None:
+    refused(lambda: ensure(house.owner, tier="production"), 403, "role_missing")
+    assert ensure(house.people.lead, tier="production").status_code == 201
+
+
+def test_it_can_be_ordered_into_by_name_and_by_id(house: House) -> None:
+    shown = body_of(ensure(house.owner))["id"]
+    assert house.order(environment="fresh").status_code == 202
+    answer = house.order(environment=shown, name="other")
+    assert (answer.status_code, body_of(answer)["environment"]) == (202, "fresh")
+
+
+def test_what_is_made_in_one_that_expires_expires_with_it(house: House) -> None:
+    soon = clock.now() + timedelta(days=2)
+    ensure(house.owner, expires_at=soon.isoformat())
+    resource = house.ordered(environment="fresh")
+    assert resource.expires_at == soon
+    shown_at = body_of(house.owner.client.get(f"/api/v1/resources/{shown(resource)}"))["expires_at"]
+    assert datetime.fromisoformat(shown_at) == soon
+
+
+def test_one_that_lives_too_long_takes_no_orders(house: House) -> None:
+    ensure(house.owner, expires_at=(clock.now() + timedelta(days=20)).isoformat())
+    answer = house.order(environment="fresh")
+    assert [(found["pointer"], found["policy"]) for found in body_of(answer)["errors"]] == [
+        ("#/environment", "previews_expire")
+    ]
