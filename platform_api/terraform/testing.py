@@ -108,7 +108,8 @@ class Script:
     """Given with `RunEnding.FAILED`; None is `DOWN`."""
 
     ends_after: int = 0
-    """After how many objects an apply ends that does not succeed; the next object is left in doubt."""
+    """After how many objects an apply ends that does not succeed. The next object is what failed; where it was not
+    Terraform that gave up, it is left in doubt."""
 
 
 class FakeTerraform:
@@ -195,6 +196,8 @@ class _FakeRun:
             watch.on_event(journal.take(_event(EventKind.APPLY_START, address, action, "begun")))
             if self._script.apply_ending is not RunEnding.SUCCEEDED and number >= self._script.ends_after:
                 ending = self._script.apply_ending
+                if ending is RunEnding.FAILED:
+                    watch.on_event(journal.take(_event(EventKind.APPLY_ERRORED, address, action, "errored")))
                 break
             watch.on_event(journal.take(_event(EventKind.APPLY_COMPLETE, address, action, "complete")))
             is_destroy = mode is PlanMode.DESTROY

@@ -13,12 +13,11 @@ from django.db.models.functions import Now
 from platform_api.audit.models import Outcome
 from platform_api.audit.services.events import event_record
 from platform_api.core.callers import Caller, system_caller
-from platform_api.terraform.state import StateVersion as TerraformState
 from provisioning.models import Run
 from provisioning.services.execution.carrying import MAX_ATTEMPTS
 from provisioning.services.execution.claims import RELEASED, ClockTimestamp
 from provisioning.services.execution.outcomes import RunFailure, unfulfilled_settle
-from provisioning.services.execution.records import state_newest
+from provisioning.services.execution.records import objects_left_unseen
 from provisioning.services.intents import resources_without_run, run_make_missing
 from provisioning.states import LEASED_RUN, RUN_MOVES, WAITING_RUN, ResourceStatus, RunStatus, sources
 
@@ -84,37 +83,17 @@ def _leases_reap(caller: Caller) -> int:
 
 def _give_up(caller: Caller, run: Run, *, is_canceled: bool) -> None:
     has_applied = run.status in {RunStatus.APPLYING, RunStatus.RECOVERING}
-    left = _objects_of(run) if has_applied else ()
+    # An apply that was lost may have made what no state tells of: the resource is never taken for gone.
+    left = objects_left_unseen(run.resource_id) if has_applied else ()
     failure = RunFailure(code=LOST.code, kind=LOST.kind, detail=LOST.detail, remedy=LOST.remedy, objects_left=left)
     usable = run.resource.status == ResourceStatus.READY and not has_applied
     if run.status == RunStatus.APPLYING:
         _move(caller, run, RunStatus.RECOVERING)
     to = RunStatus.CANCELED if is_canceled else RunStatus.ERRORED
     _move(caller, run, to, failure=failure.as_json(resource_usable=usable), finished_at=ClockTimestamp())
-    # An apply that was lost may have made what no state tells of: the resource is never taken for gone.
     unfulfilled_settle(
-        caller,
-        run,
-        failure if left or not has_applied else _in_doubt(failure),
-        has_applied=has_applied,
-        resource_usable=usable,
-        is_canceled=is_canceled,
+        caller, run, failure, has_applied=has_applied, resource_usable=usable, is_canceled=is_canceled
     )
-
-
-def _in_doubt(failure: RunFailure) -> RunFailure:
-    return RunFailure(
-        code=failure.code,
-        kind=failure.kind,
-        detail=failure.detail,
-        remedy=failure.remedy,
-        objects_left=("(unknown: no state was kept)",),
-    )
-
-
-def _objects_of(run: Run) -> tuple[str, ...]:
-    content = state_newest(run.resource_id)
-    return () if content is None else TerraformState.parse(content).addresses
 
 
 def _move(caller: Caller, run: Run, to: RunStatus, **changes: object) -> None:

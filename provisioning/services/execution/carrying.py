@@ -43,7 +43,7 @@ from provisioning.services.execution.credentials import credentials_ensure
 from provisioning.services.execution.facts import RunFacts, run_facts, spec_make
 from provisioning.services.execution.leases import Lease
 from provisioning.services.execution.outcomes import RunFailure, run_applied, run_failed
-from provisioning.services.execution.records import RunLog, state_store
+from provisioning.services.execution.records import RunLog, objects_left, objects_left_unseen, state_store
 from provisioning.services.execution.templates import TemplateShelf
 from provisioning.states import Operation, RunStatus
 
@@ -127,7 +127,7 @@ class _Carrier:
         except LeaseLostError:
             raise
         except SlipwayError as error:
-            self._fail(failure_of(error))
+            self._fail_or_retry(failure_of(error))
         except Exception:
             logger.exception("run %s: unforeseen exception", self.claim.run_id)
             self._end(
@@ -136,6 +136,7 @@ class _Carrier:
                     kind="platform",
                     detail="Something went wrong on our side.",
                     remedy="Tell the platform team the id of this run; it can be repeated.",
+                    objects_left=self._unseen(),
                 )
             )
             raise
@@ -207,7 +208,7 @@ class _Carrier:
         if applied.ending is RunEnding.SUCCEEDED:
             self._finish(facts, applied)
             return
-        left = applied.state.addresses if applied.state is not None else ()
+        left = objects_left(applied.state, applied.journal)
         if applied.failure is not None:
             self._fail(applied.failure, left=left)
         else:
@@ -224,10 +225,18 @@ class _Carrier:
         failure = planned.failure
         if failure is None:
             self._interrupted(planned.ending, left=())
-        elif failure.is_retryable and self.claim.attempt < MAX_ATTEMPTS:
+        else:
+            self._fail_or_retry(failure)
+
+    def _fail_or_retry(self, failure: Failure) -> None:
+        """Try again later what may pass by itself, as long as nothing was changed outside."""
+        if failure.is_retryable and not self.has_applied and self.claim.attempt < MAX_ATTEMPTS:
             self._retry(failure)
         else:
-            self._fail(failure)
+            self._fail(failure, left=self._unseen())
+
+    def _unseen(self) -> tuple[str, ...]:
+        return objects_left_unseen(self.claim.resource_id) if self.has_applied else ()
 
     def _retry(self, failure: Failure) -> None:
         seconds = RETRY_SECONDS * 2 ** (self.claim.attempt - 1)
@@ -316,10 +325,12 @@ class _Carrier:
 
     def _keep_plan(self, planned: PlannedRun) -> None:
         sealed = sealing.seal(planned.plan, place=f"plan_file/{self.claim.run_id}/{planned.digest}")
-        PlanFile.objects.update_or_create(
-            run_id=self.claim.run_id,
-            defaults={"digest": planned.digest, "sealed": sealed, "created_at": ClockTimestamp()},
-        )
+        with transaction.atomic():
+            run_write(self.claim, plan_digest=planned.digest)  # the fence: an overtaken worker stops here
+            PlanFile.objects.update_or_create(
+                run_id=self.claim.run_id,
+                defaults={"digest": planned.digest, "sealed": sealed, "created_at": ClockTimestamp()},
+            )
 
     def _shown_outputs(self, facts: RunFacts, outputs: Any) -> dict[str, Any]:
         return {name: outputs.get(name) for name in facts.manifest["outputs"]["shown"]}

@@ -1,6 +1,7 @@
 """What a run leaves while it works: log lines without gaps, and every valid state, sealed. Fenced like all else."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -10,6 +11,8 @@ from django.db import connection, transaction
 
 from platform_api.core import clock, sealing
 from platform_api.core.ids import new_id
+from platform_api.terraform.journal import JournalEntry, StepStatus
+from platform_api.terraform.state import StateVersion as TerraformState
 from provisioning.models import StateVersion
 from provisioning.models.logs import LogSource
 from provisioning.services.execution.claims import Claim, LeaseLostError
@@ -19,6 +22,9 @@ FLUSH_SECONDS = 0.2
 """A watcher sees a line so long after it was written at the latest, and a chatty run costs five inserts a second."""
 
 LINE_LENGTH = 4000
+
+UNKNOWN = "(unknown: no state tells)"
+"""Stands for what an apply may have made when nothing is left that would tell."""
 
 _INSERT_LINES = """
 INSERT INTO log_line (run_id, sequence, at, source, level, line, event)
@@ -83,8 +89,8 @@ class RunLog:
                 "at": (at or clock.now()).isoformat(),
                 "source": source.value,
                 "level": level,
-                "line": line.replace("\x00", "")[:LINE_LENGTH],
-                "event": event,
+                "line": _storable(line)[:LINE_LENGTH],
+                "event": _storable(event),
             }
         )
         if len(self._waiting) >= FLUSH_LINES or clock.boot_seconds() - self._flushed_at >= FLUSH_SECONDS:
@@ -107,11 +113,20 @@ class RunLog:
                     "run_id": self.claim.run_id,
                     "epoch": self.claim.epoch,
                     "owner": self.claim.owner,
-                    "lines": json.dumps(lines).replace("\\u0000", ""),
+                    "lines": json.dumps(lines),
                 },
             )
             if cursor.rowcount != len(lines):
                 raise LeaseLostError
+
+
+def _storable(value: Any) -> Any:
+    """Return a JSON value whose texts PostgreSQL can keep: without NUL, and lone surrogates as question marks."""
+    if isinstance(value, str):
+        return value.replace("\x00", "").encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {_storable(key): _storable(item) for key, item in value.items()}
+    return value
 
 
 def state_store(claim: Claim, *, lineage: str, serial: int, content: bytes) -> None:
@@ -155,3 +170,21 @@ def state_newest(resource_id: UUID) -> bytes | None:
         return None
     place = StateVersion.place(resource_id=resource_id, lineage=version.lineage, serial=version.serial)
     return sealing.unseal(bytes(version.sealed), place=place)
+
+
+def objects_left(state: TerraformState | None, journal: Sequence[JournalEntry] = ()) -> tuple[str, ...]:
+    """Return addresses of what exists after an apply, or may: what was begun and never reported back is in doubt.
+
+    Args:
+        state: The newest one; None if Terraform wrote none.
+        journal: What the apply told of each object.
+    """
+    known = () if state is None else state.addresses
+    doubtful = (entry.address for entry in journal if entry.status is StepStatus.STARTED)
+    return tuple(dict.fromkeys((*known, *doubtful)))
+
+
+def objects_left_unseen(resource_id: UUID) -> tuple[str, ...]:
+    """Return the same for an apply whose end nobody saw; never empty, for it may have made what no state tells of."""
+    content = state_newest(resource_id)
+    return objects_left(None if content is None else TerraformState.parse(content)) or (UNKNOWN,)

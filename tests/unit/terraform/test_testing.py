@@ -53,7 +53,7 @@ def test_an_update_and_a_destroy_are_read_off_the_prior_state() -> None:
     assert client.calls == ["plan normal", "plan destroy", "apply"]
 
 
-def test_a_failing_apply_leaves_what_was_made_and_one_object_in_doubt() -> None:
+def test_a_failing_apply_leaves_what_was_made_and_tells_what_failed() -> None:
     client = FakeTerraform(Script(apply_ending=RunEnding.FAILED, apply_failure=TAKEN, ends_after=1))
     watch = Watch(deadline_seconds=1)
     with client.prepare(spec()) as run:
@@ -61,6 +61,14 @@ def test_a_failing_apply_leaves_what_was_made_and_one_object_in_doubt() -> None:
     assert applied.failure == TAKEN
     assert applied.state
     assert applied.state.addresses == OBJECTS[:1]
+    assert [entry.status for entry in applied.journal] == ["complete", "errored"]
+
+
+def test_an_apply_that_is_stopped_from_outside_leaves_one_object_in_doubt() -> None:
+    client = FakeTerraform(Script(apply_ending=RunEnding.TIMED_OUT, ends_after=1))
+    watch = Watch(deadline_seconds=1)
+    with client.prepare(spec()) as run:
+        applied = run.apply(digest=run.plan(mode=PlanMode.NORMAL, watch=watch).digest, watch=watch)
     assert [entry.status for entry in applied.journal] == ["complete", "started"]
 
 
