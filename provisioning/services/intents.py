@@ -1,5 +1,6 @@
 """Runs are made from intent: the newest request of a resource has a run, or gets one."""
 
+from dataclasses import replace
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -47,7 +48,7 @@ def run_make_missing(*, resource_id: UUID, caller: Caller) -> UUID | None:
         if not cursor.rowcount:
             return None
         event_record(
-            caller=caller,
+            caller=replace(caller, correlation_id=wanted.correlation_id),
             action="run.pending",
             object_type="run",
             object_id=run_id,

@@ -4,6 +4,7 @@ Any number of dispatchers may run; each pass holds a lock of its transaction, wh
 """
 
 import logging
+from dataclasses import replace
 from datetime import timedelta
 
 from django.db import connection, transaction
@@ -16,7 +17,7 @@ from platform_api.core.callers import Caller, system_caller
 from provisioning.models import Run
 from provisioning.services.execution.carrying import MAX_ATTEMPTS
 from provisioning.services.execution.claims import RELEASED, ClockTimestamp
-from provisioning.services.execution.outcomes import RunFailure, unfulfilled_settle
+from provisioning.services.execution.outcomes import RunFailure, canceled, unfulfilled_settle
 from provisioning.services.execution.records import objects_left_unseen
 from provisioning.services.intents import resources_without_run, run_make_missing
 from provisioning.states import LEASED_RUN, RUN_MOVES, WAITING_RUN, ResourceStatus, RunStatus, sources
@@ -59,8 +60,8 @@ def _is_alone() -> bool:
 def _leases_reap(caller: Caller) -> int:
     """Take runs from workers that have given no sign of life for a whole lease.
 
-    * planning has no side effects: back to the queue, or ``errored`` when the attempts are used up;
-    * what waits between two steps of one worker was given no plan to keep: as planning;
+    * planning has no side effects: back to the queue, or ``errored`` when the attempts are used up, or ``canceled``;
+    * what waits between two steps of one worker, which no commit shows: ``errored``, for it has no way back;
     * applying may have done anything: through ``recovering`` to ``errored``, with what the newest state knows.
     """
     expired = list(
@@ -72,28 +73,26 @@ def _leases_reap(caller: Caller) -> int:
     )
     for run in expired:
         logger.warning("run %s: its worker %s is lost", run.pk, run.lease_owner)
-        if run.status == RunStatus.PLANNING and run.cancel_requested_at is not None:
-            _give_up(caller, run, is_canceled=True)
+        own = replace(caller, correlation_id=run.correlation_id)
+        has_applied = run.status in {RunStatus.APPLYING, RunStatus.RECOVERING}
+        if run.cancel_requested_at is not None and not has_applied:
+            _give_up(own, run, canceled(), has_applied=False, is_canceled=True)
         elif run.status == RunStatus.PLANNING and run.attempt < MAX_ATTEMPTS:
-            _move(caller, run, RunStatus.PENDING, not_before=ClockTimestamp())
+            _move(own, run, RunStatus.PENDING, not_before=ClockTimestamp(), steps=[])
         else:
-            _give_up(caller, run, is_canceled=False)
+            # An apply that was lost may have made what no state tells of: the resource is never taken for gone.
+            left = objects_left_unseen(run.resource_id) if has_applied else ()
+            _give_up(own, run, replace(LOST, objects_left=left), has_applied=has_applied, is_canceled=False)
     return len(expired)
 
 
-def _give_up(caller: Caller, run: Run, *, is_canceled: bool) -> None:
-    has_applied = run.status in {RunStatus.APPLYING, RunStatus.RECOVERING}
-    # An apply that was lost may have made what no state tells of: the resource is never taken for gone.
-    left = objects_left_unseen(run.resource_id) if has_applied else ()
-    failure = RunFailure(code=LOST.code, kind=LOST.kind, detail=LOST.detail, remedy=LOST.remedy, objects_left=left)
+def _give_up(caller: Caller, run: Run, failure: RunFailure, *, has_applied: bool, is_canceled: bool) -> None:
     usable = run.resource.status == ResourceStatus.READY and not has_applied
     if run.status == RunStatus.APPLYING:
         _move(caller, run, RunStatus.RECOVERING)
     to = RunStatus.CANCELED if is_canceled else RunStatus.ERRORED
     _move(caller, run, to, failure=failure.as_json(resource_usable=usable), finished_at=ClockTimestamp())
-    unfulfilled_settle(
-        caller, run, failure, has_applied=has_applied, resource_usable=usable, is_canceled=is_canceled
-    )
+    unfulfilled_settle(caller, run, failure, has_applied=has_applied, resource_usable=usable, is_canceled=is_canceled)
 
 
 def _move(caller: Caller, run: Run, to: RunStatus, **changes: object) -> None:

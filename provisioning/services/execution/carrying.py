@@ -42,7 +42,7 @@ from provisioning.services.execution.claims import (
 from provisioning.services.execution.credentials import credentials_ensure
 from provisioning.services.execution.facts import RunFacts, run_facts, spec_make
 from provisioning.services.execution.leases import Lease
-from provisioning.services.execution.outcomes import RunFailure, run_applied, run_failed
+from provisioning.services.execution.outcomes import RunFailure, canceled, run_applied, run_failed
 from provisioning.services.execution.records import RunLog, objects_left, objects_left_unseen, state_store
 from provisioning.services.execution.templates import TemplateShelf
 from provisioning.states import Operation, RunStatus
@@ -248,14 +248,7 @@ class _Carrier:
         if self.lease.is_lost:
             raise LeaseLostError
         if ending is RunEnding.STOPPED and self.lease.is_cancel_requested:
-            failure = RunFailure(
-                code="canceled",
-                kind="user",
-                detail="It was canceled.",
-                remedy="Order it again, or deprovision what is left.",
-                objects_left=left,
-            )
-            self._end(failure, is_canceled=True)
+            self._end(canceled(objects_left=left), is_canceled=True)
             return
         what = "said nothing for too long" if ending is RunEnding.SILENT else "did not end in time"
         self._end(

@@ -14,7 +14,7 @@ canceled           as failed, but the request is ``canceled``
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -80,6 +80,17 @@ def resource_lock(resource_id: UUID) -> None:
     Resource.objects.select_for_update(no_key=True).only("pk").get(pk=resource_id)
 
 
+def canceled(*, objects_left: tuple[str, ...] = ()) -> RunFailure:
+    """Return why a run ended that somebody asked to stop while a worker held it."""
+    return RunFailure(
+        code="canceled",
+        kind="user",
+        detail="It was canceled.",
+        remedy="Order it again, or deprovision what is left.",
+        objects_left=objects_left,
+    )
+
+
 def run_applied(claim: Claim, *, status: RunStatus, outputs: Mapping[str, Any], **changes: Any) -> None:
     """End a run that did what it was for.
 
@@ -98,8 +109,7 @@ def run_applied(claim: Claim, *, status: RunStatus, outputs: Mapping[str, Any], 
         run = Run.objects.select_related("plan", "resource__project__team").get(pk=claim.run_id)
         facts, caller = project_facts(run.resource.project), claim.caller
         if run.operation == Operation.DEPROVISION:
-            _resource_end(claim, run)
-            quota_release(subject_id=run.resource_id, pools=list(Pool), caller=caller, reason="deprovisioned")
+            _resource_end(caller, run, reason="deprovisioned", observed_generation=run.generation)
         else:
             resource_move(
                 claim.caller,
@@ -176,7 +186,8 @@ def unfulfilled_settle(
     is_deprovision = run.operation == Operation.DEPROVISION
     awaits_deprovision = resource.desired == Desired.ABSENT and not is_deprovision
     if resource.status == ResourceStatus.PENDING and not left and not awaits_deprovision:
-        _resource_vanish(caller, run)
+        # A first provision left nothing: its name is free again, and so is its quota.
+        _resource_end(caller, run, reason="nothing was made")
     elif has_applied:
         resource_move(caller, resource, ResourceStatus.DEGRADED)
     elif is_deprovision:
@@ -191,30 +202,25 @@ def unfulfilled_settle(
     runs_notify()
 
 
-def _resource_end(claim: Claim, run: Run) -> None:
-    resource_move(
-        claim.caller,
-        run.resource,
-        ResourceStatus.DEPROVISIONED,
-        observed_generation=run.generation,
-        sealed_credentials=None,
-        outputs=None,
-    )
-
-
-def _resource_vanish(caller: Caller, run: Run) -> None:
-    """A first provision left nothing: its name is free again, and so is its quota."""
-    resource_move(caller, run.resource, ResourceStatus.DEPROVISIONED, sealed_credentials=None)
-    quota_release(subject_id=run.resource_id, pools=list(Pool), caller=caller, reason="nothing was made")
+def _resource_end(caller: Caller, run: Run, *, reason: str, **changes: Any) -> None:
+    """Let a resource go: its quota is given back, and whoever else waits for it to go has it, without a run."""
+    resource_move(caller, run.resource, ResourceStatus.DEPROVISIONED, sealed_credentials=None, outputs=None, **changes)
+    quota_release(subject_id=run.resource_id, pools=list(Pool), caller=caller, reason=reason)
+    waiting = ProvisioningRequest.objects.filter(
+        resource_id=run.resource_id, operation=Operation.DEPROVISION, status__in=LIVE_REQUEST
+    ).exclude(runs=run)
+    for request in waiting:
+        own = replace(caller, correlation_id=request.correlation_id)
+        _request_move(own, request, run.resource, RequestStatus.COMPLETED)
 
 
 def resource_move(caller: Caller, resource: Resource, to: ResourceStatus, **changes: Any) -> None:
-    """Move a resource on, with its audit event; one that stands there already only has its columns written."""
+    """Move a resource on, with its audit event; one that stands there already has its columns written, and no event."""
     moves = sources(RESOURCE_MOVES, to) | ({to} if to in RESOURCE_MOVES else frozenset())
     moved = Resource.objects.filter(pk=resource.pk, status__in=moves).update(
         status=to, updated_at=ClockTimestamp(), **changes
     )
-    if not moved:
+    if not moved or resource.status == to:
         return
     event_record(
         caller=caller,
@@ -232,10 +238,20 @@ def resource_move(caller: Caller, resource: Resource, to: ResourceStatus, **chan
 
 def request_end(caller: Caller, run: Run, to: RequestStatus, *, failure: Mapping[str, Any] | None = None) -> None:
     """End the request that a run was for, with its audit event; a run without one changes nothing."""
-    if run.provisioning_request_id is None:
-        return
+    if run.provisioning_request is not None:
+        _request_move(caller, run.provisioning_request, run.resource, to, failure=failure)
+
+
+def _request_move(
+    caller: Caller,
+    request: ProvisioningRequest,
+    resource: Resource,
+    to: RequestStatus,
+    *,
+    failure: Mapping[str, Any] | None = None,
+) -> None:
     moved = ProvisioningRequest.objects.filter(
-        pk=run.provisioning_request_id, status__in=sources(REQUEST_MOVES, to) & LIVE_REQUEST
+        pk=request.pk, status__in=sources(REQUEST_MOVES, to) & LIVE_REQUEST
     ).update(status=to, failure=failure, completed_at=ClockTimestamp(), version=F("version") + 1)
     if not moved:
         return
@@ -243,10 +259,10 @@ def request_end(caller: Caller, run: Run, to: RequestStatus, *, failure: Mapping
         caller=caller,
         action=f"request.{to.value}",
         object_type="provisioning_request",
-        object_id=run.provisioning_request_id,
-        object_name=f"{run.operation} {run.resource.name}",
-        team_id=run.resource.project.team_id,
-        project_id=run.project_id,
+        object_id=request.pk,
+        object_name=f"{request.operation} {resource.name}",
+        team_id=resource.project.team_id,
+        project_id=request.project_id,
         outcome=Outcome.SUCCEEDED if to is RequestStatus.COMPLETED else Outcome.FAILED,
         code=str(failure["code"]) if failure else "",
         reason=str(failure["detail"]) if failure else "",
