@@ -13,9 +13,9 @@ from platform_api.core import clock, sealing
 from platform_api.core.ids import new_id
 from platform_api.terraform.journal import JournalEntry, StepStatus
 from platform_api.terraform.state import StateVersion as TerraformState
-from provisioning.models import StateVersion
+from provisioning.models import Run, StateVersion
 from provisioning.models.logs import LogSource
-from provisioning.services.execution.claims import Claim, LeaseLostError
+from provisioning.services.execution.claims import Claim, LeaseLostError, fenced
 
 FLUSH_LINES = 200
 FLUSH_SECONDS = 0.2
@@ -150,14 +150,9 @@ def state_store(claim: Claim, *, lineage: str, serial: int, content: bytes) -> N
                 "sealed": sealing.seal(content, place=place),
             },
         )
-        if cursor.rowcount == 0 and not _is_kept(claim, lineage=lineage, serial=serial):
+        # A conflict is no loss: an apply that fails early ends with the very state that it began with.
+        if cursor.rowcount == 0 and not Run.objects.filter(fenced(claim)).exists():
             raise LeaseLostError
-
-
-def _is_kept(claim: Claim, *, lineage: str, serial: int) -> bool:
-    return StateVersion.objects.filter(
-        resource_id=claim.resource_id, run_id=claim.run_id, epoch=claim.epoch, lineage=lineage, serial=serial
-    ).exists()
 
 
 def state_newest(resource_id: UUID) -> bytes | None:
