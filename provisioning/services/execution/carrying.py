@@ -240,7 +240,7 @@ class _Carrier:
 
     def _retry(self, failure: Failure) -> None:
         seconds = RETRY_SECONDS * 2 ** (self.claim.attempt - 1)
-        self.log.write(f"{failure.summary} Tried again in {seconds} s.", level="warn")
+        self.log.write(f"{_told(failure)} Tried again in {seconds} s.", level="warn")
         self.log.flush()
         run_move(self.claim, RunStatus.PENDING, not_before=seconds_from_now(seconds), steps=[], **RELEASED)
 
@@ -262,7 +262,7 @@ class _Carrier:
         )
 
     def _fail(self, failure: Failure, *, left: tuple[str, ...] = ()) -> None:
-        detail = " ".join(filter(None, (failure.summary, failure.detail)))
+        detail = _told(failure)
         self.log.write(detail, level="error")
         self._end(
             RunFailure(
@@ -337,3 +337,7 @@ class _Carrier:
             status = "done"
         finally:
             self.steps.append({"name": name, "status": status, "seconds": round(time.monotonic() - began, 3)})
+
+
+def _told(failure: Failure) -> str:
+    return " ".join(filter(None, (failure.summary, failure.detail)))

@@ -1,0 +1,81 @@
+"""Terraforms that go wrong in ways that no script tells: they raise, or somebody interferes while they work."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from platform_api.terraform.client import AppliedRun, PlannedRun, PlanMode, PreparedRun, Watch
+from platform_api.terraform.events import Event
+from platform_api.terraform.spec import RunSpec
+from platform_api.terraform.testing import FakeTerraform, Script
+from tests.factories import OUTPUTS
+
+
+class Breaking(FakeTerraform):
+    """Raises something unforeseen: in ``plan``, before an ``apply`` does anything, or ``after`` it has done all."""
+
+    def __init__(self, step: str) -> None:
+        super().__init__(Script(outputs=OUTPUTS))
+        self.step = step
+
+    @contextmanager
+    def prepare(self, spec: RunSpec) -> Iterator[PreparedRun]:
+        with super().prepare(spec) as prepared:
+            yield _BreakingRun(prepared, self.step)
+
+
+class _BreakingRun:
+    def __init__(self, prepared: PreparedRun, step: str) -> None:
+        self._prepared, self._step = prepared, step
+        self.recovered = prepared.recovered
+
+    def plan(self, *, mode: PlanMode, watch: Watch) -> PlannedRun:
+        if self._step == "plan":
+            raise ZeroDivisionError("secret-of-the-plan")
+        return self._prepared.plan(mode=mode, watch=watch)
+
+    def apply(self, *, digest: str, watch: Watch) -> AppliedRun:
+        if self._step == "apply":
+            raise ZeroDivisionError("secret-of-the-apply")
+        self._prepared.apply(digest=digest, watch=watch)
+        raise ZeroDivisionError("secret-after-the-apply")
+
+
+class Interfering(FakeTerraform):
+    """Calls ``act`` before a step begins, or when the step has told so many events."""
+
+    def __init__(self, act: Callable[[], None], *, step: str, after: int = 0) -> None:
+        super().__init__(Script(outputs=OUTPUTS))
+        self.act, self.step, self.after = act, step, after
+
+    @contextmanager
+    def prepare(self, spec: RunSpec) -> Iterator[PreparedRun]:
+        with super().prepare(spec) as prepared:
+            yield _InterferingRun(prepared, self)
+
+
+class _InterferingRun:
+    def __init__(self, prepared: PreparedRun, client: Interfering) -> None:
+        self._prepared, self._client = prepared, client
+        self.recovered = prepared.recovered
+        self._heard = 0
+
+    def plan(self, *, mode: PlanMode, watch: Watch) -> PlannedRun:
+        return self._prepared.plan(mode=mode, watch=self._interfered("plan", watch))
+
+    def apply(self, *, digest: str, watch: Watch) -> AppliedRun:
+        return self._prepared.apply(digest=digest, watch=self._interfered("apply", watch))
+
+    def _interfered(self, step: str, watch: Watch) -> Watch:
+        if self._client.step != step:
+            return watch
+        if self._client.after == 0:
+            self._client.act()
+
+        def heard(event: Event) -> None:
+            self._heard += 1
+            if self._heard == self._client.after:
+                self._client.act()
+            watch.on_event(event)
+
+        return replace(watch, on_event=heard)
