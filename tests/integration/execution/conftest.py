@@ -9,7 +9,7 @@ from tests.people import People
 
 @pytest.fixture(autouse=True)
 def roomy_quotas(settings: LazySettings) -> None:
-    settings.QUOTA_DEFAULTS = dict.fromkeys(settings.QUOTA_DEFAULTS, {"points": 1000, "count": 1000})
+    settings.QUOTA_DEFAULTS = {scope: {"points": 1000, "count": 1000} for scope in settings.QUOTA_DEFAULTS}
 
 
 @pytest.fixture

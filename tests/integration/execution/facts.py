@@ -5,8 +5,8 @@ from uuid import UUID
 
 from django.db import connection
 
-from governance.selectors.quotas import quota_reconcile
 from governance.models import Quota
+from governance.selectors.quotas import quota_reconcile
 from platform_api.audit.models import AuditEvent
 from provisioning.models import LogLine, Resource
 from tests.people import People

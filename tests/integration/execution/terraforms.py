@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from platform_api.terraform.client import AppliedRun, PlannedRun, PlanMode, PreparedRun, Watch
+from platform_api.terraform.client import AppliedRun, PlanMode, PlannedRun, PreparedRun, Watch
 from platform_api.terraform.events import Event
 from platform_api.terraform.spec import RunSpec
 from platform_api.terraform.testing import FakeTerraform, Script

@@ -6,10 +6,12 @@ from platform_api.audit.models import AuditEvent
 from platform_api.core import sealing
 from platform_api.core.sealing import SealBrokenError
 from platform_api.terraform.state import StateVersion as TerraformState
-from platform_api.terraform.testing import FakeTerraform, Script
+from platform_api.terraform.testing import FakeTerraform, Script, state_make
 from provisioning.models import PlanFile, ProvisioningRequest, Resource, Run, StateVersion
 from provisioning.services.execution.carrying import run_carry_out
+from provisioning.services.execution.claims import LeaseTerms, run_claim
 from provisioning.services.execution.credentials import Credentials
+from provisioning.services.execution.records import RunLog
 from provisioning.states import RequestStatus, ResourceStatus, RunStatus
 from tests.factories import ADMIN_PASSWORD, OUTPUTS, Orders, run_of, worker_make
 from tests.integration.execution.facts import actions, log, points
@@ -85,19 +87,19 @@ def test_every_state_is_kept_sealed_and_opens_at_its_own_place_only(orders: Orde
     assert {version.epoch for version in versions} == {run.epoch}
     first, last = versions[0], versions[-1]
     place = StateVersion.place(resource_id=run.resource_id, lineage=last.lineage, serial=last.serial)
-    assert len(TerraformState.parse(sealing.unseal(last.sealed, place=place)).addresses) == 3
+    assert len(TerraformState.parse(sealing.unseal(bytes(last.sealed), place=place)).addresses) == 3
     assert b"fleet_postgres" not in bytes(last.sealed)
     with pytest.raises(SealBrokenError):
-        sealing.unseal(first.sealed, place=place)
+        sealing.unseal(bytes(first.sealed), place=place)
 
 
 def test_the_plan_that_was_judged_is_kept_sealed_with_its_digest(orders: Orders) -> None:
     run = carried(orders.provision())
     kept = PlanFile.objects.get(run=run)
     assert kept.digest == run.plan_digest != ""
-    assert b'"mode"' in sealing.unseal(kept.sealed, place=f"plan_file/{run.pk}/{kept.digest}")
+    assert b'"mode"' in sealing.unseal(bytes(kept.sealed), place=f"plan_file/{run.pk}/{kept.digest}")
     with pytest.raises(SealBrokenError):
-        sealing.unseal(kept.sealed, place=f"plan_file/{run.pk}/sha256:another")
+        sealing.unseal(bytes(kept.sealed), place=f"plan_file/{run.pk}/sha256:another")
 
 
 def test_terraform_gets_verifiers_and_parameters_and_never_the_password(orders: Orders) -> None:
@@ -165,8 +167,6 @@ def test_a_plan_without_changes_ends_the_run_and_shows_the_outputs_there_are(ord
 
 
 def test_a_state_that_an_earlier_attempt_left_on_the_host_is_kept(orders: Orders) -> None:
-    from platform_api.terraform.testing import state_make
-
     left = state_make(["fleet_postgres_role.this"], serial=4, lineage="found")
     run = carried(orders.provision(), Script(recovered=left, outputs=OUTPUTS))
     assert run.status == RunStatus.APPLIED
@@ -186,9 +186,6 @@ def test_a_hint_at_a_run_that_is_taken_leads_to_whatever_waits(orders: Orders) -
 
 
 def test_log_lines_with_nul_and_escapes_of_it_are_kept(orders: Orders) -> None:
-    from provisioning.services.execution.claims import LeaseTerms, run_claim
-    from provisioning.services.execution.records import RunLog
-
     run = orders.provision()
     claim = run_claim(owner="me", pools=["default"], terms=LeaseTerms(), plan_seconds=60)
     assert claim is not None

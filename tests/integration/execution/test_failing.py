@@ -27,12 +27,12 @@ FIRST = "fleet_postgres_role.this"
 SECOND = "fleet_postgres_database.this"
 
 
-class NotThere(UnavailableError):
+class NotThereError(UnavailableError):
     code = "provider_not_started"
     title = "The provider did not come up"
 
 
-class Unusable(RefusedError):
+class UnusableError(RefusedError):
     code = "inputs_unusable"
     title = "The variables cannot be written"
 
@@ -63,7 +63,7 @@ def waiting_for(run: Run, *, seconds: float) -> Iterator[None]:
     yield
     now = Run.objects.annotate(left=F("not_before") - ClockTimestamp(), clock=ClockTimestamp()).get(pk=run.pk)
     assert now.status == RunStatus.PENDING
-    assert now.left <= timedelta(seconds=seconds) <= now.not_before - before.clock  # type: ignore[attr-defined]  # annotated
+    assert now.left <= timedelta(seconds=seconds) <= now.not_before - before.clock
 
 
 def test_a_plan_that_fails_for_now_is_tried_again_later_and_each_time_later(orders: Orders) -> None:
@@ -218,12 +218,12 @@ def test_an_apply_that_is_stopped_by_the_clock_leaves_its_last_object_in_doubt(
 def test_a_passing_failure_of_prepare_is_tried_again(orders: Orders) -> None:
     run = orders.provision()
     with waiting_for(run, seconds=RETRY_SECONDS):
-        run_carry_out(worker_make(Script(prepare_error=NotThere("No answer."))), hint=run.pk)
+        run_carry_out(worker_make(Script(prepare_error=NotThereError("No answer."))), hint=run.pk)
     assert any("The provider did not come up No answer." in line for line in log(run.pk))
 
 
 def test_a_lasting_failure_of_prepare_ends_the_run(orders: Orders) -> None:
-    run = carried(orders.provision(), Script(prepare_error=Unusable("A number is too large.")))
+    run = carried(orders.provision(), Script(prepare_error=UnusableError("A number is too large.")))
     assert run.failure is not None
     assert (run.status, run.failure["code"], run.failure["class"]) == (RunStatus.ERRORED, "inputs_unusable", "user")
     assert run.resource.status == ResourceStatus.DEPROVISIONED
