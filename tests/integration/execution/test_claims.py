@@ -1,0 +1,129 @@
+from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
+from datetime import timedelta
+from multiprocessing import get_context
+from typing import Any
+
+import pytest
+from django.db.models import DurationField, ExpressionWrapper, F
+
+from provisioning.models import Run
+from provisioning.services.execution.claims import (
+    WORKER_VERSION,
+    Claim,
+    ClockTimestamp,
+    LeaseTerms,
+    run_claim,
+    seconds_from_now,
+)
+from provisioning.states import RunStatus
+from tests import databases
+from tests.factories import Orders
+from tests.integration.execution import claim_process
+from tests.integration.execution.facts import actions
+
+PROCESSES = 8
+RUNS = 20
+
+
+def claimed(**differences: Any) -> Claim | None:
+    arguments: Mapping[str, Any] = {
+        "owner": "me",
+        "pools": ["default"],
+        "terms": LeaseTerms(),
+        "plan_seconds": 600,
+        **differences,
+    }
+    return run_claim(**arguments)
+
+
+def test_processes_that_race_claim_each_run_once_with_epochs_of_their_own(
+    committed_orders: Orders, committing_database: str
+) -> None:
+    runs = {committed_orders.provision().pk for _ in range(RUNS)}
+    with ProcessPoolExecutor(
+        PROCESSES, mp_context=get_context("spawn"), initializer=claim_process.start, initargs=(committing_database,)
+    ) as pool:
+        got = [each for part in pool.map(claim_process.claim_all, range(PROCESSES)) for each in part]
+    assert len(got) == RUNS
+    assert {run_id for run_id, _ in got} == runs
+    assert len({epoch for _, epoch in got}) == RUNS
+    assert set(Run.objects.values_list("status", "attempt")) == {(RunStatus.PLANNING, 1)}
+    assert {tuple(actions(run_id)) for run_id in runs} == {("run.planning",)}
+
+
+@pytest.mark.django_db
+def test_a_claim_holds_for_the_lease_and_the_plan_for_its_deadline(orders: Orders) -> None:
+    run = orders.provision()
+    claim = claimed(terms=LeaseTerms(lease_seconds=60), plan_seconds=600)
+    assert claim is not None
+    assert (claim.run_id, claim.attempt, claim.correlation_id) == (run.pk, 1, run.correlation_id)
+
+    def left(column: str) -> ExpressionWrapper:
+        return ExpressionWrapper(F(column) - ClockTimestamp(), output_field=DurationField())
+
+    held = Run.objects.values("epoch", "lease_owner", "status", lease=left("lease_until"), plan_time=left("deadline"))
+    row = held.get(pk=run.pk)
+    assert (row["epoch"], row["lease_owner"], row["status"]) == (claim.epoch, "me", RunStatus.PLANNING)
+    # Both were counted from one moment, a little before this one.
+    assert row["plan_time"] - row["lease"] == pytest.approx(timedelta(seconds=540), abs=timedelta(milliseconds=50))
+    assert timedelta() < row["lease"] <= timedelta(seconds=60)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "differences",
+    [
+        {"not_before": seconds_from_now(3600)},
+        {"pool": "aws"},
+        {"worker_min_version": WORKER_VERSION + 1},
+    ],
+    ids=["not yet", "another pool", "a newer worker"],
+)
+def test_a_run_that_is_not_for_this_worker_now_is_left_alone(orders: Orders, differences: dict[str, Any]) -> None:
+    run = orders.provision()
+    Run.objects.filter(pk=run.pk).update(**differences)
+    assert claimed() is None
+    assert claimed(run_id=run.pk) is None  # a hint changes nothing about it
+    run.refresh_from_db()
+    assert (run.status, run.attempt) == (RunStatus.PENDING, 0)
+
+
+@pytest.mark.django_db
+def test_a_worker_serves_each_of_its_pools(orders: Orders) -> None:
+    run = orders.provision(pool="aws")
+    claim = claimed(pools=["default", "aws"])
+    assert claim is not None
+    assert claim.run_id == run.pk
+
+
+@pytest.mark.django_db
+def test_the_smaller_priority_goes_first_and_then_the_older_run(orders: Orders) -> None:
+    late, old, young = (orders.provision(priority=priority) for priority in (200, 100, 100))
+    order = [claim.run_id for claim in iter(claimed, None) if claim]
+    assert order == [old.pk, young.pk, late.pk]
+
+
+@pytest.mark.django_db
+def test_a_hint_takes_this_run_and_no_other(orders: Orders) -> None:
+    first, second = orders.provision(), orders.provision()
+    claim = claimed(run_id=second.pk)
+    assert claim is not None
+    assert claim.run_id == second.pk
+    assert claimed(run_id=second.pk) is None
+    first.refresh_from_db()
+    assert first.status == RunStatus.PENDING
+
+
+def test_a_run_that_somebody_has_locked_is_passed_over_without_waiting(
+    committed_orders: Orders, committing_database: str
+) -> None:
+    locked, free = committed_orders.provision(), committed_orders.provision()
+    with databases.connected("DATABASE_URL", committing_database) as other, other.transaction():
+        other.execute("SELECT FROM run WHERE id = %s FOR UPDATE", [locked.pk])
+        # Waiting would never end here: the lock is held by this very test.
+        assert claimed(run_id=locked.pk) is None
+        claim = claimed()
+        assert claim is not None
+        assert claim.run_id == free.pk
+    assert claimed(run_id=locked.pk) is not None
