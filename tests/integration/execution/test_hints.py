@@ -72,10 +72,13 @@ def test_hints_wait_in_the_queue_of_the_broker(broker: str) -> None:
     assert all(TASK.encode() in message for message in waiting)
 
 
-def test_a_broker_that_is_gone_takes_no_hint_and_breaks_nothing() -> None:
+def test_a_broker_that_is_gone_takes_no_hint_and_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr("kombu.utils.functional.sleep", pauses.append)  # between two tries to connect
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound and not listening: nobody can answer there
         assert sent(3, f"redis://127.0.0.1:{taken.getsockname()[1]}/0") == 0
+    assert pauses == []
 
 
 def test_a_broker_that_is_frozen_takes_no_hint_and_breaks_nothing(broker: str) -> None:
