@@ -1,0 +1,69 @@
+import base64
+import hashlib
+import hmac
+
+import pytest
+
+from platform_api.core.sealing import SealBrokenError
+from provisioning.models import Resource
+from provisioning.services.execution.credentials import Credentials, credentials_make
+
+FORMS = {"password_verifier": "scram-sha-256", "second_verifier": "scram-sha-256"}
+
+
+def stored_key(password: str, verifier: str) -> str:
+    """Derive again, by RFC 5803, what the verifier says of a password."""
+    parameters, _ = verifier.removeprefix("SCRAM-SHA-256$").split("$")
+    iterations, salt = parameters.split(":")
+    salted = hashlib.pbkdf2_hmac("sha256", password.encode(), base64.b64decode(salt), int(iterations))
+    key = hashlib.sha256(hmac.digest(salted, b"Client Key", "sha256")).digest()
+    return base64.b64encode(key).decode()
+
+
+def test_a_verifier_belongs_to_the_password_and_to_no_other() -> None:
+    made, other = credentials_make(FORMS), credentials_make(FORMS)
+    assert made.password is not None
+    assert other.password is not None
+    verifier = made.verifiers["scram-sha-256"]
+    said = verifier.split("$")[2].split(":")[0]
+    assert stored_key(made.password, verifier) == said
+    assert stored_key(other.password, verifier) != said
+
+
+def test_each_password_is_new() -> None:
+    assert len({credentials_make(FORMS).password for _ in range(50)}) == 50
+
+
+def test_a_form_that_the_platform_does_not_know_is_refused() -> None:
+    with pytest.raises(KeyError):
+        credentials_make({"password_verifier": "md5"})
+
+
+def test_nothing_secret_is_shown() -> None:
+    made = credentials_make(FORMS)
+    assert made.password is not None
+    assert made.password not in repr(made)
+    assert "SCRAM" not in repr(made)
+    assert set(made.secrets) == {made.password, *made.verifiers.values()}
+
+
+def test_after_they_were_shown_only_verifiers_are_secret() -> None:
+    made = credentials_make(FORMS)
+    kept = Credentials(verifiers=made.verifiers)
+    assert set(kept.secrets) == set(made.verifiers.values())
+
+
+def test_they_open_for_their_own_resource_only() -> None:
+    resource, other = Resource(), Resource()
+    made = credentials_make(FORMS)
+    resource.sealed_credentials = made.sealed(resource)
+    assert made.password is not None
+    assert made.password.encode() not in resource.sealed_credentials
+    assert Credentials.of(resource) == made
+    other.sealed_credentials = resource.sealed_credentials
+    with pytest.raises(SealBrokenError):
+        Credentials.of(other)
+
+
+def test_a_resource_without_any_has_none() -> None:
+    assert Credentials.of(Resource()) == Credentials(password=None, verifiers={})
