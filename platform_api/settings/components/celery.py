@@ -18,7 +18,7 @@ def celery() -> dict[str, Any]:
         "broker_transport_options": {
             "socket_timeout": BROKER_TIMEOUT_SECONDS,
             "socket_connect_timeout": BROKER_TIMEOUT_SECONDS,
-            "max_retries": 0,  # of a connect within one send, where the default waits 2 s and tries again; rows are swept
+            "max_retries": 0,  # of a connect within one send; the default pauses 2 s and tries again
         },
         "broker_connection_retry_on_startup": True,
         "task_acks_late": False,

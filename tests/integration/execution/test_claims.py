@@ -59,7 +59,7 @@ def test_a_claim_holds_for_the_lease_and_the_plan_for_its_deadline(orders: Order
     assert claim is not None
     assert (claim.run_id, claim.attempt, claim.correlation_id) == (run.pk, 1, run.correlation_id)
 
-    def left(column: str) -> ExpressionWrapper:
+    def left(column: str) -> Any:
         return ExpressionWrapper(F(column) - ClockTimestamp(), output_field=DurationField())
 
     held = Run.objects.values("epoch", "lease_owner", "status", lease=left("lease_until"), plan_time=left("deadline"))
@@ -100,7 +100,7 @@ def test_a_worker_serves_each_of_its_pools(orders: Orders) -> None:
 @pytest.mark.django_db
 def test_the_smaller_priority_goes_first_and_then_the_older_run(orders: Orders) -> None:
     late, old, young = (orders.provision(priority=priority) for priority in (200, 100, 100))
-    order = [claim.run_id for claim in iter(claimed, None) if claim]
+    order = [claim.run_id for claim in iter(claimed, None)]
     assert order == [old.pk, young.pk, late.pk]
 
 

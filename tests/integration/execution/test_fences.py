@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from django.db.models import F
@@ -46,7 +47,7 @@ WRITES: dict[str, Callable[[Claim], object]] = {
     "run_failed in plan": lambda claim: run_failed(claim, FAILURE, has_applied=False),
     "run_failed in apply": lambda claim: run_failed(claim, FAILURE, has_applied=True),
 }
-OVERTAKEN = {
+OVERTAKEN: dict[str, dict[str, Any]] = {
     "a newer epoch": {"epoch": F("epoch") + 1, "lease_owner": "another"},
     "the same epoch, another owner": {"lease_owner": "another"},
     "released": {"lease_owner": None, "lease_until": None},

@@ -1,6 +1,7 @@
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime
 
 import psycopg
 import pytest
@@ -32,8 +33,10 @@ def no_thread_left() -> Iterator[None]:
     assert [thread.name for thread in threading.enumerate() if thread.name.startswith("lease-")] == []
 
 
-def row(claim: Claim) -> Run:
-    return Run.objects.get(pk=claim.run_id)
+def held_until(claim: Claim) -> datetime:
+    until = Run.objects.get(pk=claim.run_id).lease_until
+    assert until is not None
+    return until
 
 
 def lease_backends() -> int:
@@ -47,8 +50,8 @@ def test_heartbeats_extend_the_lease_by_the_clock_of_the_database(claim: Claim) 
     Run.objects.filter(pk=claim.run_id).update(lease_until=ClockTimestamp())
     with Lease(claim, TERMS) as lease:
         for _ in range(2):
-            before = row(claim).lease_until
-            wait_until(lambda before=before: row(claim).lease_until > before)  # type: ignore[misc]  # a default binds it
+            before = held_until(claim)
+            wait_until(lambda before=before: held_until(claim) > before)  # type: ignore[misc]  # a default binds it
         assert not lease.should_stop()
     ahead = Run.objects.values_list(F("lease_until") - ClockTimestamp(), flat=True).get(pk=claim.run_id)
     assert 50 < ahead.total_seconds() <= 60
@@ -94,8 +97,8 @@ def test_a_heartbeat_goes_on_after_its_connection_was_cut(claim: Claim) -> None:
             server.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'slipway-lease'"
             )
-        before = row(claim).lease_until
-        wait_until(lambda: row(claim).lease_until > before)
+        before = held_until(claim)
+        wait_until(lambda: held_until(claim) > before)
         assert not lease.should_stop()
 
 
@@ -141,14 +144,14 @@ def test_a_heartbeat_that_waits_for_a_lock_does_not_count_as_an_answer(
     claim: Claim, boot: BootClock, committing_database: str
 ) -> None:
     with Lease(claim, TERMS) as lease:
-        before = row(claim).lease_until
-        wait_until(lambda: row(claim).lease_until > before)
+        before = held_until(claim)
+        wait_until(lambda: held_until(claim) > before)
         with databases.connected("DATABASE_URL", committing_database) as other, other.transaction():
             other.execute("SELECT FROM run WHERE id = %s FOR UPDATE", [claim.run_id])
-            held = row(claim).lease_until
+            held = held_until(claim)
             boot.seconds += 45
             assert lease.should_stop()
-            assert row(claim).lease_until == held
+            assert held_until(claim) == held
         assert lease.is_lost
 
 
