@@ -17,7 +17,7 @@ from provisioning.services.execution.records import UNKNOWN
 from provisioning.states import Operation, RequestStatus, ResourceStatus, RunStatus
 from tests.factories import OUTPUTS, Orders, run_of, worker_make
 from tests.integration.execution.facts import actions, log, points, resource_of
-from tests.integration.execution.terraforms import Breaking
+from tests.integration.execution.terraforms import Breaking, Interfering
 
 pytestmark = pytest.mark.django_db
 
@@ -251,6 +251,20 @@ def test_an_unforeseen_exception_ends_the_run_is_raised_and_never_shown(
     assert "secret" not in str(ended.failure) + str(log(run.pk)) + str(ended.steps)
     assert ended.steps[-1]["status"] == "failed"
     assert request_of(ended).status == RequestStatus.FAILED
+
+
+def test_an_error_of_the_adapter_in_mid_apply_ends_the_run_though_it_may_pass(orders: Orders) -> None:
+    def refuse() -> None:
+        raise NotThereError("No answer.")
+
+    run = orders.provision()
+    run_carry_out(worker_make(client=Interfering(refuse, step="apply", after=3)), hint=run.pk)
+    ended = run_of(run.pk)
+    assert ended.failure is not None
+    assert (ended.status, ended.failure["code"]) == (RunStatus.ERRORED, "provider_not_started")
+    assert ended.failure["objects_left"] == [FIRST]
+    assert ended.resource.status == ResourceStatus.DEGRADED
+    assert points(orders.people) == (1, 0)
 
 
 def test_a_deprovision_that_waits_for_a_failing_first_provision_is_completed_by_it(orders: Orders) -> None:

@@ -161,3 +161,23 @@ def test_a_suspended_machine_has_lost_its_lease_when_it_wakes(claim: Claim, boot
         assert not lease.should_stop()
         boot.seconds += 3600
         assert lease.should_stop()
+
+
+def test_an_answer_counts_from_when_it_was_asked_for(claim: Claim, boot: BootClock) -> None:
+    lease = Lease(claim, replace(TERMS, heartbeat_seconds=0))
+
+    class Slow:
+        """A connection whose answer takes half a minute, and is the last."""
+
+        def execute(self, *_: object) -> "Slow":
+            boot.seconds += 30
+            lease._ended.set()
+            return self
+
+        def fetchone(self) -> tuple[bool, bool]:
+            return False, False
+
+    lease._beat_on(Slow())  # type: ignore[arg-type]  # as much of a connection as is used
+    assert not lease.should_stop()
+    boot.seconds += 15
+    assert lease.should_stop()
