@@ -319,7 +319,7 @@ class _Carrier:
     def _keep_plan(self, planned: PlannedRun) -> None:
         sealed = sealing.seal(planned.plan, place=f"plan_file/{self.claim.run_id}/{planned.digest}")
         with transaction.atomic():
-            run_write(self.claim, plan_digest=planned.digest)  # the fence: an overtaken worker stops here
+            run_write(self.claim, epoch=self.claim.epoch)  # the fence: changes nothing, stops an overtaken worker
             PlanFile.objects.update_or_create(
                 run_id=self.claim.run_id,
                 defaults={"digest": planned.digest, "sealed": sealed, "created_at": ClockTimestamp()},
