@@ -34,27 +34,38 @@ class Command:
     # (A parent killed in the millisecond before the child asks for it leaves an orphan; identities find that
     # one.)
     parent_death_signal: signal.Signals | None = signal.SIGTERM
+    # Whether two of that signal would be worse than one: a parent with threads may send it several times, see
+    # launcher.py. Costs a small process beside the program.
+    is_told_once: bool = False
     umask: int = 0o077
 
     def full_argv(self) -> tuple[str, ...]:
         """Put wrapper, parent-death signal and program in their order."""
-        death = () if self.parent_death_signal is None else _parent_death_prefix(self.parent_death_signal)
-        return (*self.wrapper, *death, *self.argv)
+        return (*self.wrapper, *self._parent_death_prefix(), *self.argv)
 
     def detached(self) -> "Command":
         """Make the same command outlive whoever starts it."""
         return replace(self, parent_death_signal=None)
 
+    def _parent_death_prefix(self) -> tuple[str, ...]:
+        """Find the program that asks the kernel for the signal; nothing where the kernel knows no such thing."""
+        if self.parent_death_signal is None or not sys.platform.startswith("linux"):
+            return ()
+        if self.is_told_once:
+            return _launcher(self.parent_death_signal, options=("--once",))
+        return _setpriv(self.parent_death_signal) or _launcher(self.parent_death_signal)
+
+
+def _launcher(number: signal.Signals, *, options: tuple[str, ...] = ()) -> tuple[str, ...]:
+    return (sys.executable, "-I", "-S", str(_LAUNCHER), *options, str(int(number)))
+
 
 @cache
-def _parent_death_prefix(number: signal.Signals) -> tuple[str, ...]:
-    """Find the program that asks the kernel for the signal; nothing where the kernel knows no such thing."""
-    if not sys.platform.startswith("linux"):
-        return ()
+def _setpriv(number: signal.Signals) -> tuple[str, ...]:
     setpriv = shutil.which("setpriv")
     if setpriv is not None:
         prefix = (setpriv, "--pdeathsig", number.name.removeprefix("SIG"), "--")
         # A small system's setpriv may lack the option.
         if subprocess.run((*prefix, "true"), capture_output=True, check=False).returncode == 0:  # noqa: S603 - fixed words
             return prefix
-    return (sys.executable, "-I", "-S", str(_LAUNCHER), str(int(number)))
+    return ()

@@ -111,7 +111,7 @@ class _Shell:
     environment: Mapping[str, str]
     pass_fds: tuple[int, ...]
 
-    def command(self, argv: tuple[str, ...], *, output: str) -> Command:
+    def command(self, argv: tuple[str, ...], *, output: str, is_told_once: bool) -> Command:
         return Command(
             argv=argv,
             cwd=self.workdir.folder,
@@ -119,6 +119,7 @@ class _Shell:
             output=self.workdir.folder / output,
             pass_fds=self.pass_fds,
             parent_death_signal=signal.SIGINT,  # Terraform finishes what is in flight and saves its state
+            is_told_once=is_told_once,
         )
 
 
@@ -236,7 +237,8 @@ class LocalRun:
         journal: Journal | None = None,
         on_look: Callable[[], None] = lambda: None,
     ) -> StepResult:
-        command = self._shell.command(argv, output=output)
+        # A second interrupt makes Terraform leave at once; an apply would lose what is in flight from its state.
+        command = self._shell.command(argv, output=output, is_told_once=journal is not None)
         return step_run(command, ladder=ladder, watch=watch, redactor=self._redactor, journal=journal, on_look=on_look)
 
 

@@ -19,9 +19,9 @@ REPORT = (
 
 @pytest.fixture(autouse=True)
 def _forget_setpriv() -> Iterator[None]:
-    commands._parent_death_prefix.cache_clear()
+    commands._setpriv.cache_clear()
     yield
-    commands._parent_death_prefix.cache_clear()
+    commands._setpriv.cache_clear()
 
 
 def output_of(command: commands.Command) -> str:
