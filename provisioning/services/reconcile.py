@@ -15,6 +15,7 @@ from platform_api.audit.models import Outcome
 from platform_api.audit.services.events import event_record
 from platform_api.core.callers import Caller, system_caller
 from provisioning.models import Run
+from provisioning.services.execution.adoption import WORKER_LOST
 from provisioning.services.execution.carrying import MAX_ATTEMPTS
 from provisioning.services.execution.claims import RELEASED, ClockTimestamp
 from provisioning.services.execution.outcomes import RunFailure, canceled, unfulfilled_settle
@@ -34,7 +35,7 @@ HINT_SECONDS = 10
 """A run is hinted at so often at most: a worker that has not taken it by then has lost the hint."""
 
 LOST = RunFailure(
-    code="worker_lost",
+    code=WORKER_LOST,
     kind="platform",
     detail="The worker was lost while Terraform worked; what it had begun may be half done.",
     remedy="Repeat the change, which takes over what exists, or deprovision the resource.",

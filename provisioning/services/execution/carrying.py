@@ -28,6 +28,7 @@ from platform_api.terraform.state import StateVersion
 from provisioning.models import PlanFile
 from provisioning.models.logs import LogSource
 from provisioning.selectors.plans import plan_summary_json
+from provisioning.services.execution.adoption import is_in_doubt
 from provisioning.services.execution.claims import (
     RELEASED,
     Claim,
@@ -45,7 +46,7 @@ from provisioning.services.execution.leases import Lease
 from provisioning.services.execution.outcomes import RunFailure, canceled, run_applied, run_failed
 from provisioning.services.execution.records import RunLog, objects_left, objects_left_unseen, state_store
 from provisioning.services.execution.templates import TemplateShelf
-from provisioning.states import Operation, RunStatus
+from provisioning.states import RunStatus
 
 logger = logging.getLogger(__name__)
 
@@ -151,14 +152,40 @@ class _Carrier:
         with self.worker.client.prepare(spec) as prepared:
             if prepared.recovered is not None:
                 self._keep_state(prepared.recovered)
+            if facts.is_deprovision and is_in_doubt(facts.resource.pk) and not self._adopt(facts, prepared):
+                return
             planned = self._plan(facts, prepared)
             if planned is None:
                 return
             self._apply(facts, prepared, planned)
 
+    def _adopt(self, facts: RunFacts, prepared: PreparedRun) -> bool:
+        """Take over what an apply that ended unseen may have left; False where the run is over.
+
+        It is part of planning: whatever it makes, the same run takes down, and doing it twice does no harm.
+        """
+        self.log.write("The last apply ended unseen; what it may have left is taken over first.")
+        with self._step("adopt"):
+            planned = prepared.plan(mode=PlanMode.NORMAL, watch=self._watch(facts.timeouts["plan_seconds"]))
+            if planned.ending is not RunEnding.SUCCEEDED:
+                self._unplanned(planned)
+                return False
+            if planned.is_empty:
+                return True
+            applied = prepared.apply(digest=planned.digest, watch=self._watch(facts.timeouts["plan_seconds"]))
+        if applied.state is not None:
+            self._keep_state(applied.state)
+        if applied.ending is RunEnding.SUCCEEDED:
+            return True
+        if applied.failure is not None:
+            self._fail(applied.failure)
+        else:
+            self._interrupted(applied.ending, left=())
+        return False
+
     def _plan(self, facts: RunFacts, prepared: PreparedRun) -> PlannedRun | None:
         """Plan, and take the gates; None where the run is over."""
-        mode = PlanMode.DESTROY if facts.run.operation == Operation.DEPROVISION else PlanMode.NORMAL
+        mode = PlanMode.DESTROY if facts.is_deprovision else PlanMode.NORMAL
         with self._step("plan"):
             planned = prepared.plan(mode=mode, watch=self._watch(facts.timeouts["plan_seconds"]))
         if planned.ending is not RunEnding.SUCCEEDED:

@@ -12,6 +12,7 @@ from provisioning.models import Resource, Run
 from provisioning.services.execution.claims import Claim
 from provisioning.services.execution.credentials import Credentials
 from provisioning.services.execution.records import state_newest
+from provisioning.states import Operation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +38,11 @@ class RunFacts:
         """The offering's manifest, as it was published."""
         manifest: Mapping[str, Any] = self.version.manifest
         return manifest
+
+    @property
+    def is_deprovision(self) -> bool:
+        """Whether the run takes everything down."""
+        return self.run.operation == Operation.DEPROVISION
 
     @property
     def timeouts(self) -> Mapping[str, int]:
