@@ -14,7 +14,8 @@ import redis
 from platform_api.embedded.folder import CHECKOUT
 from platform_api.embedded.state import PartState, PartStatus, State
 from platform_api.process.identity import ProcessIdentity
-from tests.integration.embedded.conftest import PROGRAM, Stack, connect
+from tests.integration.embedded.conftest import PROGRAM, connect
+from tests.stacks import Stack
 from tests.waiting import wait_until
 
 SERVERS = ["control-postgres", "fleet-postgres", "broker", "fleet-valkey"]

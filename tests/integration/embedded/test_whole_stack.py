@@ -11,7 +11,8 @@ import redis
 from platform_api.embedded.environment import environment_read, load_into
 from platform_api.embedded.ready import http_answers
 from platform_api.process.table import process_rows
-from tests.integration.embedded.conftest import Stack, connect
+from tests.integration.embedded.conftest import connect
+from tests.stacks import Stack
 
 PARTS = ["control-postgres", "fleet-postgres", "broker", "fleet-valkey", "api", "worker"]
 
