@@ -9,10 +9,10 @@ from pathlib import Path
 from uuid import UUID
 
 from celery import shared_task
-from celery.signals import worker_process_init
+from celery.signals import worker_init, worker_process_init
 from django.conf import settings
 
-from platform_api.process.programs import terraform_find
+from platform_api.process.programs import ProgramMissingError, terraform_find
 from platform_api.terraform.local import LocalTerraform
 from platform_api.terraform.toolchain import toolchain_make
 from platform_api.terraform.zygote import Zygote
@@ -40,6 +40,16 @@ def _worker() -> Worker:
             fence_seconds=settings.LEASE_SECONDS * 3 / 4,
         ),
     )
+
+
+@worker_init.connect
+def _look_for_terraform(**_: object) -> None:
+    """End a worker that could do nothing: left alone, its pool would take hints and fail at each of them."""
+    try:
+        terraform_find()
+    except ProgramMissingError as error:
+        logger.error("%s %s", error.detail, error.remedy)  # noqa: TRY400 - the text says it all; no traceback
+        raise SystemExit(1) from None
 
 
 @worker_process_init.connect

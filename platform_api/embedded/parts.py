@@ -6,6 +6,7 @@ import sys
 from dataclasses import dataclass
 
 from platform_api.process.ladders import Ladder, Step
+from platform_api.process.programs import TERRAFORM, ProgramSearch
 
 API = "api"
 _POLITE: Ladder = (Step(signal=signal.SIGTERM, seconds=15),)
@@ -31,12 +32,16 @@ class Part:
     # The word ``{port}`` in it stands for the port of the API, ``{state}`` for the state folder.
     argv: tuple[str, ...]
     ladder: Ladder = _POLITE
-    # Asked over HTTP on the part's port until it answers 200; empty where being alive is all that can be
-    # seen.
+    # Asked over HTTP on the part's port until it answers 200; empty where there is no such page.
     ready_path: str = ""
     ready_seconds: float = 60
-    # How long a part without such a page must live to count as ready.
+    # A unix socket that is tried until somebody takes the call, ``{state}`` standing for the state folder; empty where
+    # there is none.
+    ready_socket: str = ""
+    # How long a part with neither must live to count as ready.
     settle_seconds: float = 1
+    # Programs that it cannot work without; looked for before anything is started.
+    needs: tuple[ProgramSearch, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +61,8 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+_POLICY_SOCKET = "{state}/run/policy.sock"
+
 PLAN = Plan(
     module="platform_api.embedded",
     preparations=(
@@ -68,8 +75,9 @@ PLAN = Plan(
             name="policy",
             argv=(
                 *(sys.executable, "-m", "governance.engine"),
-                *("--socket", "{state}/run/policy.sock", "--policies", "policies"),
+                *("--socket", _POLICY_SOCKET, "--policies", "policies"),
             ),
+            ready_socket=_POLICY_SOCKET,
         ),
         Part(
             name=API,
@@ -91,6 +99,7 @@ PLAN = Plan(
                 *("--without-gossip", "--without-mingle"),
             ),
             ladder=_WORKER,
+            needs=(TERRAFORM,),
         ),
     ),
 )

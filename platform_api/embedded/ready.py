@@ -1,4 +1,4 @@
-"""Ask a part whether it serves: by a real login, a real answer, never by an open port alone."""
+"""Ask a part whether it serves: by a real login, a real answer, never by an open port of TCP alone."""
 
 import http.client
 import socket
@@ -38,6 +38,13 @@ def valkey_answers(url: str) -> bool:
     except OSError:
         return False
     return answer == expected
+
+
+def socket_answers(path: str) -> bool:
+    """Call a unix socket; a file whose listener is gone does not count."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(_SECONDS)
+        return probe.connect_ex(path) == 0
 
 
 def http_answers(url: str, path: str) -> bool:

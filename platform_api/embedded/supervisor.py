@@ -17,7 +17,7 @@ from platform_api.embedded.lock import stack_lock
 from platform_api.embedded.logs import log_since, log_size, log_tail
 from platform_api.embedded.parts import API, Part, Plan, Preparation
 from platform_api.embedded.ports import HOST, api_port, port_is_free
-from platform_api.embedded.ready import http_answers
+from platform_api.embedded.ready import http_answers, socket_answers
 from platform_api.embedded.server import Server
 from platform_api.embedded.servers import REPLACED_BY, servers_build, servers_start, servers_wanted
 from platform_api.embedded.state import PartState, PartStatus, Phase, State, state_load
@@ -26,6 +26,7 @@ from platform_api.process.commands import Command
 from platform_api.process.identity import ProcessIdentity
 from platform_api.process.ladders import TERMINATE_LADDER
 from platform_api.process.orphans import orphans_adopt, orphans_collect
+from platform_api.process.programs import program_find
 from platform_api.process.runner import run
 
 Scope = Literal["all", "servers"]
@@ -47,7 +48,7 @@ class PartStartError(UnavailableError):
 class Supervisor:
     """Runs a stack from its first process to its last.
 
-    1. Take the lock; end what a killed predecessor left behind.
+    1. Take the lock; end what a killed predecessor left behind; look for the programs that the parts need.
     2. Start the servers side by side and wait until each lets us in.
     3. Write the environment file, run the preparations, start the parts one after the other.
     4. Start again what ends, with growing pauses. A server that lost its port to somebody else gets another
@@ -102,6 +103,7 @@ class Supervisor:
             leftovers_end(self._state, self._folder, self._console.say)
             self._begin()
             try:
+                self._look_for_programs()
                 self._start_servers()
                 self._start_parts()
                 self._record(Phase.READY)
@@ -118,6 +120,16 @@ class Supervisor:
         elsewhere = set(REPLACED_BY) - set(servers_wanted(self._environ))
         self._state.parts = {name: PartState(status=PartStatus.ELSEWHERE) for name in sorted(elsewhere)}
         self._record(Phase.STARTING)
+
+    def _look_for_programs(self) -> None:
+        """Find what the parts need before anything runs: the person can mend it at once.
+
+        Raises:
+            ProgramMissingError: One is missing.
+        """
+        if self._scope == "all":
+            for search in (search for part in self._plan.parts for search in part.needs):
+                program_find(search, self._environ)
 
     def _start_servers(self) -> None:
         self._console.step("starting the servers")
@@ -209,6 +221,8 @@ class Supervisor:
         def is_ready() -> bool:
             if part.ready_path:
                 return http_answers(self._state.api_url or "", part.ready_path)
+            if part.ready_socket:
+                return socket_answers(_filled(part.ready_socket, words))
             return keeper.runs_seconds >= part.settle_seconds
 
         keeper = Keeper(
