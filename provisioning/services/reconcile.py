@@ -4,6 +4,7 @@ Any number of dispatchers may run; each pass holds a lock of its transaction, wh
 """
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -145,3 +146,8 @@ def runs_to_hint(*, slots: int) -> list[Run]:
         )
         Run.objects.filter(pk__in=[run.pk for run in due]).update(hinted_at=Now())
     return due
+
+
+def runs_unhint(runs: Sequence[Run]) -> None:
+    """Forget the marks of runs that no worker was told of after all, so that the next sweep tells of them again."""
+    Run.objects.filter(pk__in=[run.pk for run in runs], status=RunStatus.PENDING).update(hinted_at=None)

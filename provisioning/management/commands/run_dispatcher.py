@@ -13,7 +13,7 @@ from django.db import DatabaseError, close_old_connections, connection
 from platform_api.core.connections import connect_apart
 from provisioning.dispatch import CHANNEL
 from provisioning.hints import hints_send
-from provisioning.services.reconcile import reconcile, runs_to_hint
+from provisioning.services.reconcile import reconcile, runs_to_hint, runs_unhint
 
 logger = logging.getLogger(__name__)
 
@@ -60,6 +60,9 @@ class Command(BaseCommand):
                 if time.monotonic() - reconciled_at >= RECONCILE_SECONDS:
                     reconcile()
                     reconciled_at = time.monotonic()
-                hints_send(run.pk for run in runs_to_hint(slots=settings.WORKER_SLOTS))
+                due = runs_to_hint(slots=settings.WORKER_SLOTS)
+                sent = hints_send(run.pk for run in due)
+                if untold := due[sent:]:
+                    runs_unhint(untold)
                 for _ in listener.notifies(timeout=SWEEP_SECONDS, stop_after=1):
                     pass
