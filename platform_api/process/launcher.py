@@ -21,7 +21,7 @@ _HEARD = frozenset({signal.SIGCHLD, signal.SIGINT, signal.SIGTERM, signal.SIGQUI
 
 
 def main() -> None:
-    """Set the signal and replace this process, or a child of it; ends with status 127 when the program cannot be run."""
+    """Set the signal and replace this process, or a child of it; status 127 where the program cannot be run."""
     if sys.argv[1] == "--once":
         _stand_between(int(sys.argv[2]), sys.argv[3:])
     _become(int(sys.argv[1]), sys.argv[2:])

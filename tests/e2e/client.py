@@ -109,9 +109,7 @@ class Client:
 
     def deprovision(self, resource: Json) -> Json:
         """Give a resource back; returns the accepted request."""
-        return _accepted(
-            self.call("DELETE", f"resources/{resource['id']}", params={"confirm": resource["name"]})
-        )
+        return _accepted(self.call("DELETE", f"resources/{resource['id']}", params={"confirm": resource["name"]}))
 
     def reveal(self, resource: Json) -> dict[str, str]:
         """Take a resource's credentials; the one answer that is not kept in ``heard``."""

@@ -9,7 +9,7 @@ from platform_api.embedded.ports import DEFAULT_RANGE, port_pick
 from tests.e2e.client import Client
 from tests.e2e.live import LEASE_SECONDS, MANAGE, LiveStack
 
-PROJECTS = ("checkout", "vault", "storm", "spy")
+PROJECTS = ("checkout", "vault", "safe", "storm", "spy")
 
 
 @pytest.fixture(scope="session")

@@ -41,9 +41,7 @@ class LiveStack(Stack):
         tokens: dict[str, str] = json.loads(answer.stdout)
         api_url = self.state.api_url
         assert api_url is not None
-        self.clients = {
-            name: Client.of(api_url=api_url, project=name, token=token) for name, token in tokens.items()
-        }
+        self.clients = {name: Client.of(api_url=api_url, project=name, token=token) for name, token in tokens.items()}
 
     def manage(self, *arguments: str) -> str:
         """Run a management command, and return what it said."""
@@ -90,6 +88,10 @@ class LiveStack(Stack):
             ).fetchone()
         assert row is not None
         return str(row[0])
+
+    def run_uuid(self, request: Json) -> uuid.UUID:
+        """Return the database's form of the id of a request's run."""
+        return uuid_of(Prefix.RUN, request["run"])
 
     def family(self, part: str) -> list[ProcessIdentity]:
         """List a part's process and all below it."""

@@ -1,20 +1,18 @@
 """Whatever is killed, frozen or away: what was accepted comes to an end, and nothing is left behind."""
 
-import os
 import signal
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from platform_api.core.ids import Prefix
 from platform_api.process.identity import ProcessIdentity, descendants
 from platform_api.process.table import process_row
 from tests.e2e.client import Client, Json
-from tests.e2e.live import LiveStack, uuid_of
+from tests.e2e.live import LiveStack
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.live
@@ -34,7 +32,7 @@ def recovered(live_stack: LiveStack) -> Iterator[None]:
 def pool_child(stack: LiveStack, request: Json) -> ProcessIdentity:
     """The process of the worker's pool that carries out a request's run."""
     with stack.control() as control:
-        row = control.execute("SELECT lease_owner FROM run WHERE id = %s", [uuid_of(Prefix.RUN, request["run"])])
+        row = control.execute("SELECT lease_owner FROM run WHERE id = %s", [stack.run_uuid(request)])
         (owner,) = row.fetchone() or (None,)
     found = ProcessIdentity.of(int(str(owner).split(":")[1]))
     assert found is not None
@@ -63,6 +61,10 @@ def is_anyone_waiting(stack: LiveStack) -> bool:
     """Tell whether a session of the fleet's server waits for a lock."""
     with stack.fleet() as fleet:
         return fleet.execute("SELECT FROM pg_locks WHERE NOT granted").fetchone() is not None
+
+
+def is_longer(items: list[Json], count: int) -> bool:
+    return len(items) > count
 
 
 @contextmanager
@@ -133,7 +135,7 @@ def test_every_accepted_request_comes_to_an_end_whatever_is_killed(live_stack: L
             count = len(requests)
             live_stack.kill(part)
             live_stack.wait_ready()
-            wait_until(lambda count=count: len(requests) > count)
+            wait_until(partial(is_longer, requests, count))
 
     ends = {request["id"]: storm.finish(request)["status"] for request in requests}
 
@@ -146,8 +148,11 @@ def test_every_accepted_request_comes_to_an_end_whatever_is_killed(live_stack: L
 
 
 def test_a_frozen_broker_delays_no_answer_and_loses_nothing(live_stack: LiveStack, storm: Client) -> None:
+    log = live_stack.folder.log("dispatcher")
+    mark = log.stat().st_size
     with live_stack.frozen("broker"):
         request = storm.order("patient")
+        wait_until(lambda: "the broker takes no hints" in log.read_text()[mark:])
         assert storm.get(f"requests/{request['id']}")["status"] == "fulfilling"
 
     assert storm.finish(request)["status"] == "completed"

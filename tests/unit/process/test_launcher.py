@@ -63,7 +63,11 @@ def test_a_parent_with_many_threads_that_is_killed_is_heard_of_once(tmp_path: Pa
 
 @pytest.mark.parametrize(
     ("code", "status"),
-    [("raise SystemExit(7)", 7), ("import os; os.kill(os.getpid(), 9)", -9), ("import os; os.kill(os.getpid(), 15)", -15)],
+    [
+        ("raise SystemExit(7)", 7),
+        ("import os; os.kill(os.getpid(), 9)", -9),
+        ("import os; os.kill(os.getpid(), 15)", -15),
+    ],
 )
 def test_a_program_behind_it_ends_with_its_own_status(python: PythonCommand, code: str, status: int) -> None:
     child = child_start(python(code, is_told_once=True))
