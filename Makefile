@@ -10,7 +10,7 @@ OFFLINE := DJANGO_SETTINGS_MODULE=platform_api.settings.test DATABASE_URL=postgr
 LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help install test lint format up down status lock openapi clean
+.PHONY: help install demo test lint format up down status lock openapi clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -24,6 +24,9 @@ $(INSTALLED): requirements/development.txt requirements/uv.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
 	@$(UV) pip sync --quiet --require-hashes --python $(BIN)/python requirements/uv.txt requirements/development.txt
 	@touch $@
+
+demo: $(INSTALLED) ## Play a whole journey and prove it; KEEP=1 leaves the service running
+	$(BIN)/python manage.py demo $(if $(filter-out 0,$(KEEP)),--keep)
 
 test: lint ## Lint, then run all tests
 	$(BIN)/python -m pytest

@@ -43,6 +43,11 @@ class StateFolder:
         return self.path / "lock"
 
     @property
+    def demo_lock(self) -> Path:
+        """Held by the one demo that may play."""
+        return self.path / "demo.lock"
+
+    @property
     def environment(self) -> Path:
         """How to reach the stack: lines of ``NAME=value``, no secret among them."""
         return self.path / "environment"
