@@ -83,3 +83,29 @@ def test_an_altered_module_is_not_written(tmp_path: Path) -> None:
     with pytest.raises(DigestMismatchError):
         module_extract(packed[:-1] + b"x", digest=module_digest(packed), destination=tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def packed_of(entry: tarfile.TarInfo) -> bytes:
+    buffer = BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        tar.addfile(entry, BytesIO(b"x" * entry.size))
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("name", ["../outside", "a/../../outside", "/outside"])
+def test_an_entry_that_leaves_the_folder_is_refused(tmp_path: Path, name: str) -> None:
+    entry = tarfile.TarInfo(name)
+    entry.size = 1
+    packed = packed_of(entry)
+    with pytest.raises(ValueError, match="is no plain file below"):
+        module_extract(packed, digest=module_digest(packed), destination=tmp_path / "module")
+    assert [path.name for path in tmp_path.rglob("*")] == ["module"]
+
+
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.DIRTYPE])
+def test_an_entry_that_is_no_plain_file_is_refused(tmp_path: Path, kind: bytes) -> None:
+    entry = tarfile.TarInfo("main.tf")
+    entry.type, entry.linkname = kind, "/etc/passwd"
+    packed = packed_of(entry)
+    with pytest.raises(ValueError, match="is no plain file below"):
+        module_extract(packed, digest=module_digest(packed), destination=tmp_path / "module")
