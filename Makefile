@@ -26,7 +26,7 @@ $(INSTALLED): requirements/development.txt requirements/uv.txt
 	@touch $@
 
 demo: $(INSTALLED) ## Play a whole journey and prove it; KEEP=1 leaves the service running
-	$(BIN)/python manage.py demo $(if $(filter-out 0,$(KEEP)),--keep)
+	$(BIN)/python manage.py demo$(if $(filter-out 0,$(KEEP)), --keep)
 
 test: lint ## Lint, then run all tests
 	$(BIN)/python -m pytest

@@ -104,9 +104,7 @@ def _stack(folder: StateFolder, plan: Plan, display: Display, console: Console, 
                 )
         yield url
     finally:
-        if is_kept:
-            display.headline("The stack keeps running, if it started; end it with: make down")
-        else:
+        if not is_kept:
             with display.step("Take the stack down"):
                 stack_end(folder, console)
 
@@ -157,5 +155,6 @@ def _log_ins_print(display: Display, url: str, access: Access) -> None:
             ("password", access.password or "as it was given when the user was made"),
             ("token", access.token),
             ("project", PROJECT),
+            ("stop", "make down"),
         ]
     )
