@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from platform_api.embedded.lock import demo_lock
 from tests.integration.embedded.conftest import Stack
 
 
@@ -52,3 +53,12 @@ def test_a_stack_that_does_not_start_is_told_with_its_reason(stack: Stack) -> No
     assert "The stack did not start" in answer.stderr
     assert "Traceback" not in answer.stderr
     assert stack.processes == []
+
+
+def test_a_second_demo_on_the_same_stack_is_refused(stack: Stack) -> None:
+    stack.folder.make()
+    with demo_lock(stack.folder):
+        answer = stack.cli("demo")
+    assert answer.returncode == 1
+    assert f"Another demo plays on the stack in {stack.folder.path}." in answer.stderr
+    assert not stack.folder.state.exists()
