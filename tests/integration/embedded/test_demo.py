@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from platform_api.embedded.lock import demo_lock
-from tests.integration.embedded.conftest import Stack
+from tests.stacks import Stack
 
 
 def test_without_terraform_nothing_is_started_and_the_message_says_what_to_install(
