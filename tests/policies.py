@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from governance.engine import wire
 from governance.services.policy_input import (
     CallerInput,
     EnvironmentInput,
@@ -76,10 +77,16 @@ class PolicyHelper:
         return self
 
     def is_answering(self) -> bool:
-        """Tell whether somebody listens on the socket."""
+        """Tell whether an evaluator answers: the socket takes callers before one has read its policy set."""
         assert self.process.poll() is None, self.log.read_text()
         with socket.socket(socket.AF_UNIX) as probe:
-            return probe.connect_ex(str(self.socket)) == 0
+            probe.settimeout(1)
+            try:
+                probe.connect(str(self.socket))
+                probe.sendall(wire.frame(b"{}"))
+                return bool(probe.recv(1))
+            except OSError:
+                return False
 
     def evaluators(self) -> list[int]:
         """Return the pids of its children."""

@@ -62,11 +62,12 @@ class Watchdog:
         Raises:
             SocketTakenError, wire.SocketPathError: The socket cannot be made.
         """
-        self._listener = _listen(self._path)
         signal.signal(
             signal.SIGCHLD, lambda *_: None
         )  # its default is to be thrown away, on some systems even if blocked
+        # Before anybody can see the socket, and with it that there is somebody to signal.
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+        self._listener = _listen(self._path)
         try:
             return self._watch()
         finally:
