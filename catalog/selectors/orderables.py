@@ -15,15 +15,12 @@ from catalog.models import Offering, OfferingVersion, Plan
 from catalog.models.offerings import Availability, VersionStatus
 from catalog.schema.parameters import parameters_judge
 from catalog.selectors.keeping import MAX_KEPT, Kept
-from platform_api.core.errors import RefusedError
+from platform_api.core.errors import RequestRefusedError
 from platform_api.core.judgement import Finding, Judge
 
 
-class NotOrderableError(RefusedError):
+class NotOrderableError(RequestRefusedError):
     """No such offering, version or plan, or none that can be ordered; the finding lists the choices."""
-
-    code = "request_refused"
-    title = "The request was refused"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ from governance.engine.policy_set import Level, PolicySet, PolicySetError, Stage
 from governance.engine.wire import BUDGET_SECONDS
 from governance.models import PolicyDecision, PolicyOutcome
 from governance.services.policy_client import HelperSilentError, ask
-from platform_api.core.errors import RefusedError, UnavailableError
+from platform_api.core.errors import RequestRefusedError, UnavailableError
 from platform_api.core.pointers import pointer
 from platform_api.core.sealing import seal
 
@@ -22,11 +22,8 @@ logger = logging.getLogger(__name__)
 TRY_AGAIN = "Try again; if it stays, tell the platform team."
 
 
-class PolicyDeniedError(RefusedError):
+class PolicyDeniedError(RequestRefusedError):
     """At least one policy says no, or none could be asked; has one finding for each objection."""
-
-    code = "request_refused"
-    title = "The request was refused"
 
 
 class PolicySetUnavailableError(UnavailableError):

@@ -15,7 +15,7 @@ from governance.models.quotas import POINTS
 from governance.selectors.quotas import Holding, holdings
 from governance.services.quota_limits import ProjectFacts, quotas_ensure, quotas_peek
 from platform_api.core.callers import Caller
-from platform_api.core.errors import RefusedError
+from platform_api.core.errors import RequestRefusedError
 from platform_api.core.ids import new_id
 
 MOVE = """
@@ -34,12 +34,12 @@ FROM moved
 
 NOTHING = Holding(reserved=0, used=0)
 
+Taken = tuple[Quota, int]
+"""A quota as it stands now, and how much more was taken of it."""
 
-class QuotaExceededError(RefusedError):
+
+class QuotaExceededError(RequestRefusedError):
     """More is asked than a quota has left; has one finding for each quota that is exceeded."""
-
-    code = "request_refused"
-    title = "The request was refused"
 
 
 class _Ledger:
@@ -140,7 +140,7 @@ def quota_release(*, subject_id: UUID, pools: Sequence[Pool], caller: Caller, re
 
 def quota_change(
     *, facts: ProjectFacts, subject_id: UUID, amounts: Mapping[str, int], caller: Caller, reason: str = ""
-) -> None:
+) -> list[Taken]:
     """Make a subject hold these amounts: what it needs more is reserved, what it needs less is given back.
 
     More is asked for before the change is made, and committed when it is made; less is given back when it is made. What
@@ -153,6 +153,9 @@ def quota_change(
         caller: Who changes.
         reason: Why, for the ledger.
 
+    Returns:
+        What was taken besides what it held; nothing where it needs no more than that.
+
     Raises:
         QuotaExceededError: With one finding for each quota that has too little left; nothing was changed.
     """
@@ -160,18 +163,20 @@ def quota_change(
     with transaction.atomic():
         quotas = _locked([quota.pk for quota in quotas_ensure(facts=facts, kinds=amounts)])
         held_by_quota = holdings(subject_id=subject_id)
-        findings = []
+        findings, more_of = [], dict[UUID, int]()
         for quota in quotas:
             held = held_by_quota.get(quota.pk, NOTHING)
             more = amounts[quota.kind] - held.reserved - held.used
             if more > 0:
                 findings.append(ledger.take(quota, EntryMove.ADJUST, more))
+                more_of[quota.pk] = more
                 continue
             from_reserved = min(-more, held.reserved)
             for pool, less in ((Pool.RESERVED, from_reserved), (Pool.USED, -more - from_reserved)):
                 if less:
                     ledger.move(quota, EntryMove.ADJUST, pool, -less)
         _refuse_exceeded(findings)
+        return [(quota, more_of[quota.pk]) for quota in _locked(list(more_of))]
 
 
 def quota_findings(*, facts: ProjectFacts, amounts: Mapping[str, int]) -> list[dict[str, Any]]:

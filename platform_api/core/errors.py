@@ -112,6 +112,31 @@ class RefusedError(SlipwayError, family=True):
     """Well formed, but schema, policy or quota says no: 422."""
 
 
+class RequestRefusedError(RefusedError):
+    """What was asked for was read and judged, and each finding says what is in the way and what to do.
+
+    One code for all stages, because a client does the same with each: it shows the findings. Schema findings come
+    alone, policy and quota together; nothing was changed.
+    """
+
+    code = "request_refused"
+    title = "The request was refused"
+    remedy = "See errors: each says what is wrong and what to do."
+
+    def __init__(
+        self,
+        detail: str = "",
+        *,
+        remedy: str | None = None,
+        errors: Sequence[dict[str, Any]] = (),
+        tenant: Tenant | None = None,
+    ) -> None:
+        what = "One thing is" if len(errors) == 1 else f"{len(errors)} things are"
+        super().__init__(
+            detail or f"{what} in the way. Nothing was changed.", remedy=remedy, errors=errors, tenant=tenant
+        )
+
+
 class ThrottledError(SlipwayError, family=True):
     """Too many calls in too short a time: 429."""
 

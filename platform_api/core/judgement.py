@@ -11,6 +11,8 @@ from typing import Any
 import jsonschema_rs
 from jsonschema_rs import ValidationError, ValidationErrorKind
 
+from platform_api.core.pointers import pointer
+
 Schema = dict[str, Any]
 RULES = "x-rules"
 """Keyword of ours: what an author says of a value beyond what the schema can say, as sentences."""
@@ -78,8 +80,8 @@ class Judge:
         for error in self._validator.iter_errors(value):
             for finding in _Mistake(error, of=self).findings():
                 found[finding["pointer"], finding["code"]] = finding  # the plan's word comes last, and is the narrower
-        mistyped = {pointer for pointer, code in found if code == "type_mismatch"}
-        return [each for (pointer, code), each in found.items() if pointer not in mistyped or code == "type_mismatch"]
+        mistyped = {place for place, code in found if code == "type_mismatch"}
+        return [each for (place, code), each in found.items() if place not in mistyped or code == "type_mismatch"]
 
 
 class _Mistake:
@@ -113,8 +115,12 @@ class _Mistake:
 
     def _finding(self, code: str, detail: str, remedy: str, *, step: str | None = None) -> Finding:
         steps = [*self.path, *([] if step is None else [step])]
-        pointer = "".join(f"/{str(each).replace('~', '~0').replace('/', '~1')}" for each in steps)
-        return {"pointer": f"{self.root}{pointer}", "code": code, "detail": detail, "remedy": remedy}
+        return {
+            "pointer": self.root + pointer(steps).removeprefix("#"),
+            "code": code,
+            "detail": detail,
+            "remedy": remedy,
+        }
 
     def _unknown(self, name: str) -> Finding:
         known = list(self.within.get("properties", {}))

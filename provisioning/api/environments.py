@@ -10,7 +10,8 @@ from msgspec import Meta
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from platform_api.core.http.shapes import body_read, body_refusal, shape_response
+from platform_api.core.errors import RequestRefusedError
+from platform_api.core.http.shapes import body_read, shape_response
 from platform_api.core.ids import Prefix, show
 from platform_api.core.shapes import Body, Shape
 from platform_api.tenancy.api.permissions import caller_of
@@ -78,7 +79,7 @@ class EnvironmentDetail(APIView):
                 "detail": "The environment's name in the address is not sound.",
                 "remedy": str(slug_validator.message),
             }
-            raise body_refusal([finding])
+            raise RequestRefusedError(errors=[finding])
         caller = caller_of(request)
         found = project_get(caller=caller, project=project)
         environment, is_new = environment_ensure(

@@ -10,7 +10,8 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from platform_api.core.callers import Caller
-from platform_api.core.http.shapes import body_judge, body_read, body_refusal, shape_response
+from platform_api.core.errors import RequestRefusedError
+from platform_api.core.http.shapes import body_judge, body_read, shape_response
 from platform_api.core.http.views import ListView
 from platform_api.core.shapes import Body
 from platform_api.idempotency.services.keys import MAX_KEY_LENGTH, OrderKey, fingerprint_of
@@ -85,7 +86,7 @@ def exchange_of(request: Request, *, route: str, body: Any) -> Exchange:
                 "detail": f"{KEY_HEADER} is 1 to {MAX_KEY_LENGTH} printable ASCII characters.",
                 "remedy": "Send a random text, e.g. a UUID.",
             }
-            raise body_refusal([finding])
+            raise RequestRefusedError(errors=[finding])
     order_key = OrderKey(caller_id=caller.id, key=key, fingerprint=fingerprint_of(route=route, body=body))
     return Exchange(caller=caller, order_key=order_key)
 
@@ -103,11 +104,11 @@ def body_of(data: Any) -> RequestBody:
     """Read an ask; what an operation needs or does not know is told together with all else.
 
     Raises:
-        BodyInvalidError: Holds every fault.
+        RequestRefusedError: Holds every fault.
     """
     findings = [] if not isinstance(data, dict) else _operation_findings(data)
     if findings:
-        raise body_refusal([*body_judge(RequestBody).judge(data), *findings])
+        raise RequestRefusedError(errors=[*body_judge(RequestBody).judge(data), *findings])
     return body_read(RequestBody, data)
 
 

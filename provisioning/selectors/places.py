@@ -9,7 +9,7 @@ from django.db.models import Q
 
 from governance.services.quota_limits import ProjectFacts
 from platform_api.core.callers import Caller
-from platform_api.core.errors import RefusedError, Tenant
+from platform_api.core.errors import RequestRefusedError, Tenant
 from platform_api.core.ids import Prefix, UnknownIdError, is_id, parse
 from platform_api.tenancy.models import Project
 from platform_api.tenancy.models.roles import Right
@@ -19,11 +19,8 @@ from provisioning.selectors.quotas import project_facts
 from provisioning.states import Desired
 
 
-class PlaceUnknownError(RefusedError):
+class PlaceUnknownError(RequestRefusedError):
     """The body names a project or environment that the caller cannot see, or that is not there."""
-
-    code = "request_refused"
-    title = "The request was refused"
 
 
 @dataclass(frozen=True, kw_only=True)

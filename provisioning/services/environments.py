@@ -7,15 +7,15 @@ from django.db import IntegrityError, transaction
 from platform_api.audit.services.events import event_record
 from platform_api.core import clock
 from platform_api.core.callers import Caller, system_caller
-from platform_api.core.errors import ConflictError, RefusedError, Tenant
+from platform_api.core.errors import ConflictError, RequestRefusedError, Tenant
 from platform_api.tenancy.models import Project
 from platform_api.tenancy.models.roles import Right
 from platform_api.tenancy.selectors.projects import right_require
 from provisioning.models import Environment
 from provisioning.models.environments import DEFAULT_NAME, Tier
 
-LATEST_EXPIRY = datetime(9999, 1, 1, tzinfo=UTC)
-"""Python's calendar ends with this year; what PostgreSQL keeps beyond it could not be read back."""
+LATEST_EXPIRY = datetime(2200, 1, 1, tzinfo=UTC)
+"""Rego counts nanoseconds in 64 bits, which end in 2262; what lies beyond could be judged by no policy."""
 
 
 class EnvironmentDiffersError(ConflictError):
@@ -26,11 +26,8 @@ class EnvironmentDiffersError(ConflictError):
     remedy = "Choose another name; the tier of an environment does not change."
 
 
-class ExpiryRefusedError(RefusedError):
+class ExpiryRefusedError(RequestRefusedError):
     """An end in the past, or one that no calendar has."""
-
-    code = "request_refused"
-    title = "The request was refused"
 
 
 def environment_default_ensure(*, project: Project, name: str) -> None:
@@ -63,7 +60,7 @@ def environment_ensure(
     right_require(caller=caller, right=right, team_id=project.team_id, project_id=project.pk, where=project.slug)
     tenant = Tenant(team_id=project.team_id, project_id=project.pk)
     if expires_at is not None and not clock.now() < expires_at < LATEST_EXPIRY:
-        detail = "The expiry is past." if expires_at < LATEST_EXPIRY else "The expiry is beyond all calendars."
+        detail = "The expiry is past." if expires_at < LATEST_EXPIRY else "The expiry is later than 2199."
         finding = {
             "pointer": "#/expires_at",
             "code": "out_of_range",

@@ -1,7 +1,6 @@
 """Turns every exception of the HTTP cycle into one of our errors; nothing else answers a refusal."""
 
 import logging
-from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
@@ -11,7 +10,6 @@ from rest_framework import exceptions as rest
 from platform_api.core import errors
 from platform_api.core.http.parsers import BodyTooLargeError, MalformedJsonError
 from platform_api.core.ids import UnknownIdError
-from platform_api.core.pointers import escape
 
 logger = logging.getLogger(__name__)
 
@@ -69,13 +67,6 @@ class RateLimitedError(errors.ThrottledError):
     remedy = "Wait as long as Retry-After says."
 
 
-class BodyInvalidError(errors.RefusedError):
-    """Well-formed JSON whose fields are wrong; all of them are told at once."""
-
-    code = "request_refused"
-    title = "The request was refused"
-
-
 class InternalError(errors.FaultError):
     """Our fault. What happened is in our logs under the correlation id, never in the answer."""
 
@@ -120,8 +111,6 @@ def as_slipway_error(exc: Exception) -> errors.SlipwayError:  # noqa: C901, PLR0
             return RateLimitedError(retry_after_seconds=int(getattr(exc, "wait", None) or 1))
         case rest.ParseError():
             return MalformedJsonError()
-        case rest.ValidationError():
-            return BodyInvalidError(errors=list(field_errors(exc.detail)))
         case RequestDataTooBig():
             return BodyTooLargeError()
         case SuspiciousOperation():
@@ -132,40 +121,3 @@ def as_slipway_error(exc: Exception) -> errors.SlipwayError:  # noqa: C901, PLR0
         case _:
             logger.error("unforeseen exception", exc_info=exc)
             return InternalError()
-
-
-FIELD_CODES = {
-    "required": ("field_missing", "Add the field."),
-    "null": ("type_mismatch", "Send a value, not null."),
-    "invalid": ("type_mismatch", "See the API's schema for the type."),
-    "blank": ("too_short", "Send a text that is not empty."),
-    "max_length": ("too_long", "Shorten the text."),
-    "min_length": ("too_short", "Lengthen the text."),
-    "max_value": ("out_of_range", "Send a smaller number."),
-    "min_value": ("out_of_range", "Send a larger number."),
-    "invalid_choice": ("not_a_choice", "Choose one of the listed values."),
-    "unknown_field": ("unknown_field", "Remove the field."),
-    "not_a_dict": ("type_mismatch", "Send a JSON object."),
-    "not_a_list": ("type_mismatch", "Send a JSON array."),
-}
-"""Our permanent codes and ways out for REST framework's own validation codes; others are told as ``invalid_value``."""
-
-
-def field_errors(detail: Any, *, pointer: str = "#") -> list[dict[str, Any]]:
-    """Flatten REST framework's nested error detail into findings with JSON pointers."""
-    if isinstance(detail, dict):
-        return [
-            finding
-            for name, inner in detail.items()
-            for finding in field_errors(
-                inner, pointer=pointer if name == "non_field_errors" else f"{pointer}/{escape(str(name))}"
-            )
-        ]
-    if isinstance(detail, list):
-        return [
-            finding
-            for index, inner in enumerate(detail)
-            for finding in field_errors(inner, pointer=f"{pointer}/{index}" if isinstance(inner, dict) else pointer)
-        ]
-    code, remedy = FIELD_CODES.get(detail.code, ("invalid_value", "See the API's schema for what is allowed."))
-    return [{"pointer": pointer, "code": code, "detail": str(detail), "remedy": remedy}]

@@ -13,7 +13,7 @@ from drf_spectacular.drainage import set_override
 from drf_spectacular.extensions import OpenApiSerializerExtension
 from drf_spectacular.plumbing import ResolvedComponent
 
-from platform_api.core.http.errors import BodyInvalidError
+from platform_api.core.errors import RequestRefusedError
 from platform_api.core.judgement import Finding, Judge
 from platform_api.core.shapes import Body, Shape
 
@@ -53,17 +53,17 @@ def body_read(body_type: type[BodyType], data: Any) -> BodyType:
         data: Parsed JSON; an absent body counts as an empty object, so that missing fields are named.
 
     Raises:
-        BodyInvalidError: Holds every fault.
+        RequestRefusedError: Holds every fault.
     """
     data = {} if data is None else data
     # The judge's word counts: msgspec reads "$" in a pattern as Python does, and lets a line feed pass at the end.
     findings = body_judge(body_type).judge(data)
     if findings:
-        raise body_refusal(findings)
+        raise RequestRefusedError(errors=findings)
     try:
         return msgspec.convert(data, body_type, strict=True)
     except msgspec.ValidationError as error:
-        raise body_refusal([_finding_of(error)]) from error
+        raise RequestRefusedError(errors=[_finding_of(error)]) from error
 
 
 def _finding_of(error: msgspec.ValidationError) -> Finding:
@@ -72,16 +72,6 @@ def _finding_of(error: msgspec.ValidationError) -> Finding:
     steps = path.strip("`").removeprefix("$").replace("[", ".").replace("]", "").replace(".", "/")
     remedy = "See the API's schema for what is allowed."
     return {"pointer": f"#{steps}", "code": "invalid_value", "detail": f"{detail}.", "remedy": remedy}
-
-
-def body_refusal(findings: list[Finding]) -> BodyInvalidError:
-    """Return the refusal of a body, with all that is wrong with it."""
-    what = "One thing is" if len(findings) == 1 else f"{len(findings)} things are"
-    return BodyInvalidError(
-        f"{what} wrong with the body. Nothing was changed.",
-        remedy="See errors: each says what is wrong and what to do.",
-        errors=findings,
-    )
 
 
 def shape_response(shape: Shape | Mapping[str, Any] | bytes, *, status: int = 200, **headers: str) -> HttpResponse:

@@ -5,15 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from platform_api.core.callers import Caller
-from platform_api.core.errors import RefusedError
 from platform_api.idempotency.services.keys import OrderKey
-
-
-class RequestRefusedError(RefusedError):
-    """Schema, policy or quota says no; holds every finding of the stage that refused."""
-
-    code = "request_refused"
-    title = "The request was refused"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,7 @@ A live run refuses an update; a deprovision it never refuses: work that waits is
 stop, and the deprovision's own run is made when it has ended.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -14,10 +14,10 @@ from django.db.models import F
 from catalog.selectors.orderables import NotOrderableError, Orderable, defaults_of, orderable_get
 from governance.models.quotas import POINTS
 from governance.services.policies import Decision, policy_decision_record
-from governance.services.quotas import QuotaExceededError, quota_change
+from governance.services.quotas import QuotaExceededError, Taken, quota_change
 from platform_api.audit.services.events import event_record
 from platform_api.core import clock
-from platform_api.core.errors import ConflictError, Tenant
+from platform_api.core.errors import ConflictError, RequestRefusedError, Tenant
 from platform_api.core.ids import Prefix, new_id, show
 from platform_api.idempotency.services.keys import StoredAnswer, answer_find, answer_keep
 from platform_api.tenancy.models.roles import Right
@@ -36,7 +36,7 @@ from provisioning.services.ordering.judging import (
     decisions_shown,
     parameters_judge,
     policy_judge,
-    refusal,
+    taken_shown,
 )
 from provisioning.states import (
     LIVE_REQUEST,
@@ -160,12 +160,12 @@ def _update(ask: Change, exchange: Exchange) -> Answer:
     decision = _policy(ask, exchange, resource, place=place, orderable=orderable, parameters=parameters)
     amounts = amounts_of(points=max(orderable.points, resource.plan.quota_points), kind=resource.kind)
     try:
-        quota_change(
+        taken = quota_change(
             facts=place.facts, subject_id=resource.pk, amounts=amounts, caller=exchange.caller, reason="update"
         )
     except QuotaExceededError as error:
-        raise refusal(error.errors, tenant=place.tenant) from error
-    return _accept(ask, exchange, resource, orderable=orderable, parameters=parameters, decision=decision)
+        raise RequestRefusedError(errors=error.errors, tenant=place.tenant) from error
+    return _accept(ask, exchange, resource, orderable=orderable, parameters=parameters, decision=decision, taken=taken)
 
 
 def _set_by_owners(resource: Resource) -> dict[str, Any]:
@@ -185,7 +185,7 @@ def _deprovision(ask: Change, exchange: Exchange) -> Answer:
             "detail": "A deprovision is confirmed by the resource's name.",
             "remedy": f'Send "confirm": "{resource.name}".',
         }
-        raise refusal([finding], tenant=_tenant(resource))
+        raise RequestRefusedError(errors=[finding], tenant=_tenant(resource))
     if resource.delete_protected:
         raise DeleteProtectedError(tenant=_tenant(resource))
     if ProvisioningRequest.objects.filter(
@@ -258,6 +258,7 @@ def _accept(
     orderable: Orderable | None,
     parameters: Mapping[str, Any],
     decision: Decision | None,
+    taken: Sequence[Taken] = (),
 ) -> Answer:
     caller, project = exchange.caller, resource.project
     desired = Desired.ABSENT if ask.operation == Operation.DEPROVISION else Desired.PRESENT
@@ -280,7 +281,7 @@ def _accept(
         requested_by_id=caller.id,
         requested_by_name=caller.name,
         requested_by_kind=caller.kind,
-        quota=[],
+        quota=taken_shown(taken),
         decisions=[] if decision is None else decisions_shown(decision),
         policy_decision_id=None,
         correlation_id=caller.correlation_id,

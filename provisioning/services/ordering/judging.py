@@ -19,11 +19,11 @@ from governance.services.policy_input import (
     caller_input,
     moment,
 )
-from governance.services.quotas import quota_findings
+from governance.services.quotas import Taken, quota_findings
 from platform_api.core import clock
-from platform_api.core.errors import Tenant
+from platform_api.core.errors import RequestRefusedError, Tenant
 from provisioning.selectors.places import Place
-from provisioning.services.ordering.asks import Exchange, RequestRefusedError
+from provisioning.services.ordering.asks import Exchange
 
 Finding = dict[str, Any]
 
@@ -45,7 +45,7 @@ def parameters_judge(
     parameters = {**orderable.defaults, **(kept or {}), **given}
     findings = orderable.judge.judge(parameters if kept is not None else dict(given))
     if findings:
-        raise refusal(findings, tenant=tenant)
+        raise RequestRefusedError(errors=findings, tenant=tenant)
     return parameters
 
 
@@ -108,7 +108,7 @@ def policy_judge(
     )
     if decision.is_denied:
         quota = quota_findings(facts=place.facts, amounts=amounts)
-        raise refusal([*decision.denials, *quota], tenant=place.tenant)
+        raise RequestRefusedError(errors=[*decision.denials, *quota], tenant=place.tenant)
     return decision
 
 
@@ -126,13 +126,15 @@ def decisions_shown(decision: Decision) -> list[dict[str, Any]]:
     ]
 
 
-def refusal(findings: Sequence[Finding], *, tenant: Tenant) -> RequestRefusedError:
-    """Return the refusal that tells these findings."""
-    count = len(findings)
-    what = "One thing is" if count == 1 else f"{count} things are"
-    return RequestRefusedError(
-        f"{what} in the way. Nothing was changed.",
-        remedy="See errors: each says what is wrong and what to do.",
-        errors=findings,
-        tenant=tenant,
-    )
+def taken_shown(taken: Sequence[Taken]) -> list[dict[str, Any]]:
+    """Return what was taken of each quota, in the API's shape."""
+    return [
+        {
+            "kind": quota.kind,
+            "scope": quota.scope_name,
+            "requested": amount,
+            "used": quota.held,
+            "limit": quota.limit,
+        }
+        for quota, amount in taken
+    ]

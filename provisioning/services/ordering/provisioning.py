@@ -15,7 +15,7 @@ from governance.services.policies import Decision, policy_decision_build
 from governance.services.quota_limits import quotas_ensure
 from governance.services.quotas import quota_findings
 from platform_api.core import clock
-from platform_api.core.errors import ConflictError, UnavailableError
+from platform_api.core.errors import ConflictError, RequestRefusedError, UnavailableError
 from platform_api.core.ids import Prefix, new_id, show
 from platform_api.core.shapes import Cost, Money
 from platform_api.idempotency.services.keys import answer_find
@@ -36,7 +36,7 @@ from provisioning.selectors.shapes import (
 )
 from provisioning.services.environments import environment_default_ensure
 from provisioning.services.ordering.asks import Answer, Exchange, NewResource
-from provisioning.services.ordering.judging import decisions_shown, parameters_judge, policy_judge, refusal
+from provisioning.services.ordering.judging import decisions_shown, parameters_judge, policy_judge
 from provisioning.services.ordering.naming import physical_name_make
 from provisioning.states import Operation, RequestStatus, RunStatus
 
@@ -179,7 +179,7 @@ def _write(submission: _Submission) -> Answer:
             return repeated
         findings = quota_findings(facts=facts, amounts=amounts)
         if findings:
-            raise refusal(findings, tenant=tenant)
+            raise RequestRefusedError(errors=findings, tenant=tenant)
         # What was lacking was given back between the statement and the look at the figures.
     raise QuotaContendedError(tenant=tenant)
 

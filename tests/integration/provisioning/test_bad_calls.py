@@ -110,7 +110,10 @@ ENVIRONMENTS: dict[str, tuple[object, set[tuple[str, str]]]] = {
     "expiry no time": ({"expires_at": "tomorrow"}, {("#/expires_at", "invalid_value")}),
     "expiry in no calendar": ({"expires_at": "2031-02-30T00:00:00Z"}, {("#/expires_at", "invalid_value")}),
     "expiry without a zone": ({"expires_at": "2031-01-01T00:00:00"}, {("#/expires_at", "invalid_value")}),
-    "expiry beyond all calendars": ({"expires_at": "9999-12-31T23:59:59-12:00"}, {("#/expires_at", "out_of_range")}),
+    "expiry beyond what policies can judge": (
+        {"expires_at": "2200-01-01T00:00:00Z"},
+        {("#/expires_at", "out_of_range")},
+    ),
     "expiry a number": ({"expires_at": 1893456000}, {("#/expires_at", "type_mismatch")}),
     "field unknown": ({"ttl": 5}, {("#/ttl", "unknown_field")}),
     "a list": ([], {("#", "type_mismatch")}),

@@ -194,7 +194,14 @@ def test_what_is_protected_is_not_given_back(house: House) -> None:
 
 def test_more_is_taken_when_it_is_asked_for_and_in_use_when_it_is_there(house: House) -> None:
     assert quota() == (0, 1)
-    assert house.change("update", plan="medium").status_code == 202
+    answer = house.change("update", plan="medium")
+    assert answer.status_code == 202
+    assert [
+        (taken["kind"], taken["scope"], taken["requested"], taken["used"]) for taken in body_of(answer)["quota"]
+    ] == [
+        ("points", "project:checkout", 2, 3),
+        ("points", "team:shop", 2, 3),
+    ]
     assert quota() == quota("team:shop") == (2, 1)
     assert quota(kind="count:database") == (0, 1)
     carry_out(resource_of(house.orders))
@@ -205,7 +212,8 @@ def test_more_is_taken_when_it_is_asked_for_and_in_use_when_it_is_there(house: H
 def test_less_is_given_back_only_when_it_is_there(house: House) -> None:
     house.change("update", plan="medium")
     carry_out(resource_of(house.orders))
-    assert house.change("update", plan="small").status_code == 202
+    answer = house.change("update", plan="small")
+    assert (answer.status_code, body_of(answer)["quota"]) == (202, [])
     assert quota() == (0, 3)
     carry_out(resource_of(house.orders))
     assert quota() == (0, 1)
