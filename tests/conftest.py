@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from django.core.management import call_command
 from django.db import connection, connections
+from hypothesis import HealthCheck, settings
 from pytest_django import DjangoDbBlocker, Settings
 
 from tests import databases
@@ -13,6 +14,10 @@ from tests.people import People
 from tests.policies import PolicyHelper
 
 MAIN = "slipway_test"
+
+# How long an example takes says more about the machine than about us; what a test finds counts, not when.
+settings.register_profile("slipway", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("slipway")
 
 
 @pytest.fixture(scope="session")

@@ -91,7 +91,6 @@ def test_three_hundred_hostile_texts_arrive_literally(
     @settings(
         max_examples=300,
         database=None,
-        deadline=None,
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
