@@ -1,6 +1,6 @@
 """Where Terraform looks for this provider, and which version of it this checkout is."""
 
-VERSION = "1.0.0"
+VERSION = "1.1.0"
 """Semantic version: types and attributes are the interface, and modules bound it from both sides."""
 
 SOURCE = "provider.slipway.internal/slipway/fleet"

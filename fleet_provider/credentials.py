@@ -13,10 +13,12 @@ from fleet_provider.faults import Fault
 
 _HIGHEST_PORT = 65535
 _SSL_MODES = frozenset({"disable", "allow", "prefer", "require", "verify-ca", "verify-full"})
+_POSTGRES_URL = "postgresql://ADMIN:PASSWORD@HOST:PORT/DATABASE"
+_VALKEY_URL = "redis://ADMIN:PASSWORD@HOST:PORT/0"
 _SHAPE = (
-    'The credentials are a JSON object such as {"postgres": {"url": '
-    '"postgresql://ADMIN:PASSWORD@HOST:PORT/DATABASE"}}; '
-    "beside url there may be public_host and public_port, and the url may carry sslmode and sslrootcert."
+    f'The credentials are a JSON object such as {{"postgres": {{"url": "{_POSTGRES_URL}"}}}} or '
+    f'{{"valkey": {{"url": "{_VALKEY_URL}"}}}}, with a member for each server; '
+    "beside url there may be public_host and public_port, and PostgreSQL's url may carry sslmode and sslrootcert."
 )
 
 
@@ -61,27 +63,41 @@ class PostgresCredentials:
         Raises:
             Fault: A member is missing, unknown or of no use; the text names it and never quotes it.
         """
-        if not isinstance(content, Mapping):
-            raise _unusable('"postgres" is not an object')
-        unknown = sorted(set(content) - {"url", "public_host", "public_port"})
-        if unknown:
-            raise _unusable(f'"postgres" has unknown members: {", ".join(map(str, unknown))}')
-        url = content.get("url")
-        if not isinstance(url, str):
-            raise _unusable('"postgres.url" is missing or no text')
-        parts = _url_parts(url)
-        options = _url_options(parts)
-        host, port = parts.hostname or "", parts.port or 5432
-        return cls(
-            host=host,
-            port=port,
-            user=unquote(parts.username or ""),
-            password=unquote(parts.password or ""),
-            database=unquote(parts.path.removeprefix("/")) or "postgres",
-            public_host=_public_host(content, host),
-            public_port=_public_port(content, port),
-            **options,
+        parts, address = _member_read(
+            "postgres", content, schemes={"postgresql", "postgres"}, form=_POSTGRES_URL, default_port=5432
         )
+        return cls(database=unquote(parts.path.removeprefix("/")) or "postgres", **address, **_postgres_options(parts))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ValkeyCredentials:
+    """How to reach one Valkey as its admin."""
+
+    host: str
+    """Name or address that the provider connects to."""
+
+    port: int
+    """TCP port, 1 to 65535."""
+
+    user: str
+    """Admin: may make users, so it may do everything."""
+
+    password: str = field(repr=False)
+    """The admin's password; secret."""
+
+    public_host: str
+    """Name or address that customers connect to."""
+
+    public_port: int
+    """Port that belongs to ``public_host``."""
+
+    @classmethod
+    def read(cls, content: object) -> Self:
+        """Read the ``valkey`` member of the credentials; as ``PostgresCredentials.read``."""
+        parts, address = _member_read("valkey", content, schemes={"redis"}, form=_VALKEY_URL, default_port=6379)
+        if parts.query or parts.path not in {"", "/", "/0"}:
+            raise _unusable(f'"valkey.url" is not of the form {_VALKEY_URL}: there is only database 0, and no option')
+        return cls(**address)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +106,9 @@ class Credentials:
 
     postgres: PostgresCredentials | None = None
     """The PostgreSQL server on which roles and databases are made."""
+
+    valkey: ValkeyCredentials | None = None
+    """The Valkey on which users, streams and keyspaces are made."""
 
     @classmethod
     def read(cls, content: object) -> Self:
@@ -100,10 +119,13 @@ class Credentials:
         """
         if not isinstance(content, Mapping):
             raise _unusable("the outermost value is no object")
-        unknown = sorted(set(content) - {"postgres"})
+        unknown = sorted(set(content) - {"postgres", "valkey"})
         if unknown:
             raise _unusable(f"there are unknown members: {', '.join(map(str, unknown))}")
-        return cls(postgres=PostgresCredentials.read(content["postgres"]) if "postgres" in content else None)
+        return cls(
+            postgres=PostgresCredentials.read(content["postgres"]) if "postgres" in content else None,
+            valkey=ValkeyCredentials.read(content["valkey"]) if "valkey" in content else None,
+        )
 
     @classmethod
     def read_file(cls, name: str) -> Self:
@@ -144,19 +166,42 @@ class Credentials:
         return cls.read(content)
 
 
-def _url_parts(url: str) -> SplitResult:
-    wrong = _unusable('"postgres.url" is not of the form postgresql://ADMIN:PASSWORD@HOST:PORT/DATABASE')
+def _member_read(
+    member: str, content: object, *, schemes: set[str], form: str, default_port: int
+) -> tuple[SplitResult, dict[str, Any]]:
+    """Read what all kinds of servers have: return the address's parts, and who connects where to."""
+    if not isinstance(content, Mapping):
+        raise _unusable(f'"{member}" is not an object')
+    unknown = sorted(set(content) - {"url", "public_host", "public_port"})
+    if unknown:
+        raise _unusable(f'"{member}" has unknown members: {", ".join(map(str, unknown))}')
+    parts = _url_parts(member, content.get("url"), schemes=schemes, form=form)
+    host, port = parts.hostname or "", parts.port or default_port
+    return parts, {
+        "host": host,
+        "port": port,
+        "user": unquote(parts.username or ""),
+        "password": unquote(parts.password or ""),
+        "public_host": _public_host(member, content, host),
+        "public_port": _public_port(member, content, port),
+    }
+
+
+def _url_parts(member: str, url: object, *, schemes: set[str], form: str) -> SplitResult:
+    if not isinstance(url, str):
+        raise _unusable(f'"{member}.url" is missing or no text')
+    wrong = _unusable(f'"{member}.url" is not of the form {form}')
     try:
         parts = urlsplit(url)
         usable = bool(parts.hostname and parts.username and parts.password) and parts.port != 0
     except ValueError:
         raise wrong from None
-    if not usable or parts.scheme not in {"postgresql", "postgres"}:
+    if not usable or parts.scheme not in schemes:
         raise wrong
     return parts
 
 
-def _url_options(parts: SplitResult) -> dict[str, str]:
+def _postgres_options(parts: SplitResult) -> dict[str, Any]:
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
     unknown = sorted(set(options) - {"sslmode", "sslrootcert"})
     if unknown:
@@ -166,17 +211,17 @@ def _url_options(parts: SplitResult) -> dict[str, str]:
     return options
 
 
-def _public_host(content: Mapping[Any, Any], default: str) -> str:
+def _public_host(member: str, content: Mapping[Any, Any], default: str) -> str:
     host = content.get("public_host", default)
     if not isinstance(host, str) or not host:
-        raise _unusable('"postgres.public_host" is no text')
+        raise _unusable(f'"{member}.public_host" is no text')
     return host
 
 
-def _public_port(content: Mapping[Any, Any], default: int) -> int:
+def _public_port(member: str, content: Mapping[Any, Any], default: int) -> int:
     port = content.get("public_port", default)
     if not isinstance(port, int) or isinstance(port, bool) or not 1 <= port <= _HIGHEST_PORT:
-        raise _unusable('"postgres.public_port" is no whole number from 1 to 65535')
+        raise _unusable(f'"{member}.public_port" is no whole number from 1 to 65535')
     return port
 
 

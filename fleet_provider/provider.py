@@ -14,11 +14,15 @@ from tf.utils import Diagnostics, read_dynamic_value, to_dynamic_value
 
 from fleet_provider.address import PREFIX, SOURCE
 from fleet_provider.clients.postgres import Postgres
+from fleet_provider.clients.valkey import Valkey
 from fleet_provider.credentials import Credentials
 from fleet_provider.faults import Fault, log_place
 from fleet_provider.resources.postgres_database import PostgresDatabase
 from fleet_provider.resources.postgres_grant import PostgresGrant
 from fleet_provider.resources.postgres_role import PostgresRole
+from fleet_provider.resources.valkey_keyspace import ValkeyKeyspace
+from fleet_provider.resources.valkey_stream import ValkeyStream
+from fleet_provider.resources.valkey_user import ValkeyUser
 
 Answer = Callable[["FleetServicer", Any, grpc.ServicerContext], Any]
 
@@ -41,6 +45,8 @@ class FleetProvider(Provider):  # type: ignore[misc]  # tf ships no types
         """
         self._credentials = credentials
         self._postgres: Postgres | None = None
+        self._valkey: Valkey | None = None
+        self._is_configured = False
 
     @property
     def postgres(self) -> Postgres:
@@ -57,6 +63,21 @@ class FleetProvider(Provider):  # type: ignore[misc]  # tf ships no types
             )
         return self._postgres
 
+    @property
+    def valkey(self) -> Valkey:
+        """The Valkey of this run.
+
+        Raises:
+            Fault: The credentials name none.
+        """
+        if self._valkey is None:
+            raise Fault(
+                "No Valkey for this run",
+                detail='The credentials have no member "valkey".',
+                remedy="Give the run a connection of kind valkey.",
+            )
+        return self._valkey
+
     def get_model_prefix(self) -> str:
         """What each type's name begins with."""
         return PREFIX
@@ -67,7 +88,7 @@ class FleetProvider(Provider):  # type: ignore[misc]  # tf ships no types
 
     def get_provider_schema(self, diags: Diagnostics) -> Schema:
         """Nothing is configured in Terraform: address and credentials never pass through a module."""
-        return Schema(description="Roles and databases on the servers of the fleet.")
+        return Schema(description="Roles, databases, users, streams and keyspaces on the servers of the fleet.")
 
     def validate_config(self, diags: Diagnostics, config: Config) -> None:
         """Accept the empty configuration, the only one that the schema allows."""
@@ -78,9 +99,11 @@ class FleetProvider(Provider):  # type: ignore[misc]  # tf ships no types
         Raises:
             Fault: They are missing or of no use.
         """
-        if self._postgres is None:  # else an earlier command of the same run left its session for this one
+        if not self._is_configured:  # else an earlier command of the same run left its sessions for this one
             credentials = self._credentials()
             self._postgres = Postgres(credentials.postgres) if credentials.postgres else None
+            self._valkey = Valkey(credentials.valkey) if credentials.valkey else None
+            self._is_configured = True
 
     def get_data_sources(self) -> list[type[DataSource]]:
         """None: a module must not look around on a shared server."""
@@ -88,7 +111,7 @@ class FleetProvider(Provider):  # type: ignore[misc]  # tf ships no types
 
     def get_resources(self) -> list[type[Resource]]:
         """Return every type of resource."""
-        return [PostgresRole, PostgresDatabase, PostgresGrant]
+        return [PostgresRole, PostgresDatabase, PostgresGrant, ValkeyUser, ValkeyStream, ValkeyKeyspace]
 
 
 class FleetServicer(ProviderServicer):  # type: ignore[misc]  # tf ships no types

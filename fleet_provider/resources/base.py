@@ -4,12 +4,14 @@ import re
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from msgpack import ExtType
 from tf.iface import Config, Resource
 from tf.schema import Attribute
 from tf.types import String, Unknown
 from tf.utils import Diagnostics
 
 from fleet_provider.clients.postgres import Postgres
+from fleet_provider.clients.valkey import Valkey
 from fleet_provider.faults import Fault
 
 NAME = re.compile(r"(?!pg_)[a-z][a-z0-9_]{0,62}")
@@ -23,6 +25,10 @@ class Fleet(Protocol):
     @property
     def postgres(self) -> Postgres:
         """The PostgreSQL server that the credentials name."""
+
+    @property
+    def valkey(self) -> Valkey:
+        """The Valkey that the credentials name."""
 
 
 class FleetResource(Resource):  # type: ignore[misc]  # tf ships no types
@@ -40,13 +46,21 @@ class FleetResource(Resource):  # type: ignore[misc]  # tf ships no types
     def validate(self, diags: Diagnostics, type_name: str, config: Config) -> None:
         """Check the configuration as far as its values are known yet; the server is not asked."""
         super().validate(diags, type_name, config)
-        known = {key: value for key, value in config.items() if value is not None and value is not Unknown}
+        plain = {key: _plain(value) for key, value in config.items()}
+        known = {key: value for key, value in plain.items() if value is not None and value is not Unknown}
         for fault in self.faults(known):
             diags.add_error(fault.summary, fault.text, path=[fault.attribute])
 
     def faults(self, known: Mapping[str, Any]) -> list[Fault]:
         """Return what is wrong with the known attributes, each with its name."""
         raise NotImplementedError
+
+
+def _plain(value: Any) -> Any:
+    """Take a value of which Terraform knows only a part, such as how a text begins, for unknown; tf does not."""
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return Unknown if isinstance(value, ExtType) else value
 
 
 def name_faults(attribute: str, value: object) -> list[Fault]:

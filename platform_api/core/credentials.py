@@ -47,3 +47,13 @@ def scram_sha_256_verifier(password: str, *, salt: bytes | None = None, iteratio
     server_key = hmac.digest(salted, b"Server Key", "sha256")
     in_base_64 = [base64.b64encode(part).decode() for part in (salt, stored_key, server_key)]
     return "SCRAM-SHA-256${}:{}${}:{}".format(iterations, *in_base_64)
+
+
+def sha256_verifier(password: str) -> str:
+    """Derive what a Valkey stores of a password: the plain SHA-256, as 64 hex digits.
+
+    There is no salt and no second round, so a password that somebody could think of is found from it in no time. It is
+    sound for `password_make` only, whose 192 random bits (128 would do) cannot be guessed; never use it for a password
+    that a person chose.
+    """
+    return hashlib.sha256(password.encode()).hexdigest()

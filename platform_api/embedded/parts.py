@@ -90,6 +90,7 @@ PLAN = Plan(
             ready_path="/health/ready",
         ),
         Part(name="dispatcher", argv=(sys.executable, "manage.py", "run_dispatcher")),
+        Part(name="limits", argv=(sys.executable, "manage.py", "keep_limits")),
         Part(
             name="worker",
             argv=(

@@ -6,7 +6,7 @@ from platform_api.settings import env
 from platform_api.settings.components import worker
 from platform_api.settings.components.celery import celery
 from platform_api.settings.components.database import databases
-from platform_api.settings.components.fleet import fleet_database
+from platform_api.settings.components.fleet import fleet_database, fleet_valkey
 from platform_api.settings.components.governance import policy_places, quota_defaults
 from platform_api.settings.components.logs import logs
 from platform_api.settings.components.rest import REST_FRAMEWORK, SPECTACULAR_SETTINGS  # noqa: F401 - settings by their names
@@ -96,6 +96,7 @@ STATIC_ROOT: Path | None = BASE_DIR / "staticfiles"
 
 CELERY = celery()
 FLEET_DATABASE = fleet_database()
+FLEET_VALKEY = fleet_valkey()
 CATALOG_AGE_SECONDS = 1.0  # how long a process takes its word for what can be ordered
 QUOTA_DEFAULTS = quota_defaults()
 POLICY_SOCKET, POLICY_DIR = policy_places(BASE_DIR)

@@ -1,4 +1,7 @@
-"""The fleet's PostgreSQL, real Terraform and the two ways to run the provider, for tests."""
+"""The fleet's PostgreSQL, real Terraform and the two ways to run the provider, for tests.
+
+What the tests of Valkey's resources have of their own is in ``fleet_valkey``.
+"""
 
 import contextlib
 import json
@@ -193,7 +196,7 @@ class Workspace:
         self.run("plan", "-no-color", "-out=plan.bin", "-var-file=inputs.tfvars.json")
         changes = json.loads(self.run("show", "-json", "plan.bin")).get("resource_changes", [])
         return {
-            change["type"].removeprefix("fleet_postgres_"): change["change"]["actions"]
+            kind_of(change): change["change"]["actions"]
             for change in changes
             if change["change"]["actions"] != ["no-op"]
         }
@@ -204,8 +207,7 @@ class Workspace:
         found: dict[str, set[str]] = {}
         for change in json.loads(self.run("show", "-json", "plan.bin")).get("resource_drift", []):
             before, after = change["change"]["before"], change["change"]["after"]
-            kind = change["type"].removeprefix("fleet_postgres_")
-            found[kind] = {"gone"} if after is None else {key for key in before if before[key] != after[key]}
+            found[kind_of(change)] = {"gone"} if after is None else {key for key in before if before[key] != after[key]}
         return found
 
     def in_state(self) -> set[str]:
@@ -213,7 +215,7 @@ class Workspace:
         path = self.folder / "terraform.tfstate"
         text = path.read_text() if path.exists() else ""
         resources = json.loads(text)["resources"] if text.endswith("}\n") else []
-        return {item["type"].removeprefix("fleet_postgres_") for item in resources if item["instances"]}
+        return {kind_of(item) for item in resources if item["instances"]}
 
     def forget_state(self) -> None:
         for path in self.folder.glob("*.tfstate*"):
@@ -240,6 +242,11 @@ class Workspace:
 
 OWN_PREFIX = "t_"
 APPLY = ("apply", "-no-color", "-auto-approve", "-var-file=inputs.tfvars.json")
+
+
+def kind_of(item: dict[str, Any]) -> str:
+    """Name an item's type without provider and server: ``role`` of ``fleet_postgres_role``."""
+    return str(item["type"]).split("_", 2)[2]
 
 
 def is_alive(pid: int) -> bool:
@@ -270,15 +277,19 @@ def cli_configuration(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def credentials_file(tmp_path_factory: pytest.TempPathFactory, fleet: Fleet) -> Path:
     path = tmp_path_factory.mktemp("credentials") / "fleet.json"
     path.touch(0o600)
-    path.write_text(json.dumps(fleet.credentials))
+    path.write_text(json.dumps({**fleet.credentials, "valkey": {"url": os.environ["FLEET_VALKEY_URL"]}}))
     return path
 
 
 @pytest.fixture(scope="session")
 def initialized(tmp_path_factory: pytest.TempPathFactory, cli_configuration: Path) -> Path:
     """A folder in which ``terraform init`` was run once; each workspace is a copy."""
-    folder = tmp_path_factory.mktemp("initialized")
-    (folder / "main.tf").write_text(CONFIGURATION)
+    return folder_initialize(tmp_path_factory.mktemp("initialized"), CONFIGURATION, cli_configuration)
+
+
+def folder_initialize(folder: Path, text: str, cli_configuration: Path) -> Path:
+    """Write a configuration into a folder, run ``terraform init`` there, and return it."""
+    (folder / "main.tf").write_text(text)
     subprocess.run(
         ["terraform", "init", "-no-color", "-input=false"],
         cwd=folder,
@@ -297,45 +308,72 @@ def zygote() -> Iterator[Zygote]:
     zygote.stop()
 
 
-@pytest.fixture
-def workspace_make(
-    tmp_path: Path,
-    fleet: Fleet,
-    initialized: Path,
-    cli_configuration: Path,
-    credentials_file: Path,
-) -> Iterator[Callable[..., Workspace]]:
-    """Make workspaces, each with names of its own; what they leave on the server is swept away."""
-    made: list[Workspace] = []
+@dataclass
+class Workspaces:
+    """Makes workspaces, each with names of its own, and sweeps away what they leave on the server.
 
-    def make(**values: object) -> Workspace:
-        folder = tmp_path / f"run{len(made)}"
-        shutil.copytree(initialized, folder, symlinks=True)
+    Attributes:
+        parent: Where their folders are made.
+        initialized: What they are copies of.
+        configuration: Terraform's own.
+        credentials_file: For launched providers.
+        secret: Gives the variables that come from a password.
+        sweep: Removes everything of a name from the server.
+    """
+
+    parent: Path
+    initialized: Path
+    configuration: Path
+    credentials_file: Path
+    secret: Callable[[str], dict[str, Any]]
+    sweep: Callable[[str], None]
+    made: list[Workspace] = field(default_factory=list)
+
+    def make(self, **values: object) -> Workspace:
+        folder = self.parent / f"run{len(self.made)}"
+        shutil.copytree(self.initialized, folder, symlinks=True)
         folder.chmod(0o700)
         password = password_make()
         defaults = {
             "name": f"{OWN_PREFIX}{os.urandom(6).hex()}",
             "managed_by": f"res_{os.urandom(6).hex()}",
-            "verifier": scram_sha_256_verifier(password),
+            **self.secret(password),
         }
-        made.append(
+        self.made.append(
             Workspace(
                 folder=folder,
-                configuration=cli_configuration,
-                credentials_file=credentials_file,
+                configuration=self.configuration,
+                credentials_file=self.credentials_file,
                 values={**defaults, **values},
                 first_name=defaults["name"],
                 password=password,
             )
         )
-        return made[-1]
+        return self.made[-1]
 
-    yield make
-    for workspace in made:
-        workspace.close()
-    for name in {workspace.first_name for workspace in made} | {workspace.name for workspace in made}:
-        if name.startswith(OWN_PREFIX):
-            fleet.sweep(name)
+    def close(self) -> None:
+        for workspace in self.made:
+            workspace.close()
+        for name in {workspace.first_name for workspace in self.made} | {workspace.name for workspace in self.made}:
+            if name.startswith(OWN_PREFIX):
+                self.sweep(name)
+
+
+@pytest.fixture
+def workspace_make(
+    tmp_path: Path, fleet: Fleet, initialized: Path, cli_configuration: Path, credentials_file: Path
+) -> Iterator[Callable[..., Workspace]]:
+    """Make workspaces for roles, databases and grants."""
+    workspaces = Workspaces(
+        parent=tmp_path,
+        initialized=initialized,
+        configuration=cli_configuration,
+        credentials_file=credentials_file,
+        secret=lambda password: {"verifier": scram_sha_256_verifier(password)},
+        sweep=fleet.sweep,
+    )
+    yield workspaces.make
+    workspaces.close()
 
 
 @pytest.fixture

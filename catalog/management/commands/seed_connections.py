@@ -10,26 +10,31 @@ from catalog.services.connections import connection_ensure
 from platform_api.core.callers import system_caller
 from platform_api.core.errors import SlipwayError
 
-SLUG = "fleet-postgres"
+SEEDS = (
+    ("fleet-postgres", ConnectionKind.POSTGRES, "FLEET_DATABASE"),
+    ("fleet-valkey", ConnectionKind.VALKEY, "FLEET_VALKEY"),
+)
+"""Slug, kind, and the setting, whose value comes from the variable of the same name with ``_URL``."""
 
 
 class Command(BaseCommand):
-    help = "Make the connection fleet-postgres from FLEET_DATABASE_URL; without it, do nothing."
+    help = "Make fleet-postgres from FLEET_DATABASE_URL and fleet-valkey from FLEET_VALKEY_URL, where they are set."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        fleet = settings.FLEET_DATABASE
-        if fleet is None:
-            self.stdout.write(f"{SLUG}: skipped, FLEET_DATABASE_URL is not set")
-            return
-        try:
-            connection_ensure(
-                slug=SLUG,
-                kind=ConnectionKind.POSTGRES,
-                tiers=list(Tier),
-                endpoint={"host": fleet.host, "port": fleet.port},
-                credentials={"url": fleet.url},
-                caller=system_caller("seed_connections"),
-            )
-        except SlipwayError as error:
-            raise CommandError(f"{error.detail} {error.remedy}") from error
-        self.stdout.write(f"{SLUG}: {fleet.host}:{fleet.port}")
+        for slug, kind, setting in SEEDS:
+            server = getattr(settings, setting)
+            if server is None:
+                self.stdout.write(f"{slug}: skipped, {setting}_URL is not set")
+                continue
+            try:
+                connection_ensure(
+                    slug=slug,
+                    kind=kind,
+                    tiers=list(Tier),
+                    endpoint={"host": server.host, "port": server.port},
+                    credentials={"url": server.url},
+                    caller=system_caller("seed_connections"),
+                )
+            except SlipwayError as error:
+                raise CommandError(f"{error.detail} {error.remedy}") from error
+            self.stdout.write(f"{slug}: {server.host}:{server.port}")

@@ -1,6 +1,7 @@
 """The servers that things are made on, where the installation brings them: known as connections after seeding."""
 
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 from psycopg import ProgrammingError
@@ -9,6 +10,7 @@ from psycopg.conninfo import conninfo_to_dict
 from platform_api.settings import env
 
 POSTGRESQL_PORT = 5432
+VALKEY_PORT = 6379
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,5 +44,26 @@ def fleet_database() -> FleetServer | None:
         host, port = "", 0
     if not host:
         msg = "FLEET_DATABASE_URL is not of the form postgresql://admin:password@host:port/database."
+        raise ImproperlyConfigured(msg)  # without the cause, which would quote the password
+    return FleetServer(url=url, host=host, port=port)
+
+
+def fleet_valkey() -> FleetServer | None:
+    """Return the Valkey of ``FLEET_VALKEY_URL``, or None where it is not given.
+
+    Raises:
+        ImproperlyConfigured: It is given and is not a redis URL with a user and a host.
+    """
+    if not env.is_given("FLEET_VALKEY_URL"):
+        return None
+    url = env.secret("FLEET_VALKEY_URL")
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port or VALKEY_PORT
+        is_usable = bool(host and parts.username and parts.password) and parts.scheme == "redis"
+    except ValueError:
+        host, port, is_usable = "", 0, False
+    if not is_usable:
+        msg = "FLEET_VALKEY_URL is not of the form redis://admin:password@host:port/0."
         raise ImproperlyConfigured(msg)  # without the cause, which would quote the password
     return FleetServer(url=url, host=host, port=port)

@@ -5,11 +5,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from platform_api.core import sealing
-from platform_api.core.credentials import password_make, scram_sha_256_verifier
+from platform_api.core.credentials import password_make, scram_sha_256_verifier, sha256_verifier
 from provisioning.models import Resource, Run
 from provisioning.services.execution.claims import Claim, LeaseLostError, fenced
 
-VERIFIERS: Mapping[str, Callable[[str], str]] = {"scram-sha-256": scram_sha_256_verifier}
+VERIFIERS: Mapping[str, Callable[[str], str]] = {
+    "scram-sha-256": scram_sha_256_verifier,
+    "sha256": sha256_verifier,
+}
 """How each form of verifier is made of a password; the words are those of ``offering.yaml``."""
 
 
