@@ -4,11 +4,10 @@ import re
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from msgpack import ExtType
 from tf.iface import Config, Resource
 from tf.schema import Attribute
 from tf.types import String, Unknown
-from tf.utils import Diagnostics
+from tf.utils import Diagnostics, ExtType
 
 from fleet_provider.clients.postgres import Postgres
 from fleet_provider.clients.valkey import Valkey

@@ -16,7 +16,7 @@ from catalog.selectors.connections import ConnectionMissingError, connection_for
 from catalog.services.connections import ConnectionKindError, connection_credentials, connection_ensure
 from platform_api.audit.models import AuditEvent
 from platform_api.core.sealing import SealBrokenError
-from platform_api.settings.components.fleet import FleetServer, fleet_database
+from platform_api.settings.components.fleet import FleetServer, fleet_database, fleet_valkey
 from tests.people import TESTS, People
 
 pytestmark = pytest.mark.django_db
@@ -24,6 +24,8 @@ pytestmark = pytest.mark.django_db
 SECRET = "hunter2"
 URL = f"postgresql://admin:{SECRET}@db.example.com:6543/postgres"
 SERVER = FleetServer(url=URL, host="db.example.com", port=6543)
+VALKEY_URL = f"redis://admin:{SECRET}@queues.example.com:6380/0"
+VALKEY = FleetServer(url=VALKEY_URL, host="queues.example.com", port=6380)
 
 
 def ensure(slug: str = "main", **differences: Any) -> Connection:
@@ -133,18 +135,24 @@ def seed() -> str:
     return out.getvalue()
 
 
-def test_seeding_makes_the_connection_of_the_settings_once() -> None:
-    with override_settings(FLEET_DATABASE=SERVER):
-        assert seed() == seed() == "fleet-postgres: db.example.com:6543\n"
-    connection = Connection.objects.get(slug="fleet-postgres")
-    assert connection.endpoint == {"host": "db.example.com", "port": 6543}
-    assert connection_credentials(connection=connection) == {"url": URL}
-    assert len(events()) == 1
+def test_seeding_makes_the_connections_of_the_settings_once() -> None:
+    with override_settings(FLEET_DATABASE=SERVER, FLEET_VALKEY=VALKEY):
+        assert seed() == seed() == "fleet-postgres: db.example.com:6543\nfleet-valkey: queues.example.com:6380\n"
+    for slug, kind, server in (("fleet-postgres", "postgres", SERVER), ("fleet-valkey", "valkey", VALKEY)):
+        connection = Connection.objects.get(slug=slug)
+        assert connection.kind == kind
+        assert connection.endpoint == {"host": server.host, "port": server.port}
+        assert SECRET.encode() not in bytes(connection.credentials)
+        assert connection_credentials(connection=connection) == {"url": server.url}
+    assert len(events()) == 2
 
 
-def test_seeding_without_a_server_says_so_and_does_nothing() -> None:
-    with override_settings(FLEET_DATABASE=None):
-        assert seed() == "fleet-postgres: skipped, FLEET_DATABASE_URL is not set\n"
+def test_seeding_without_servers_says_so_and_does_nothing() -> None:
+    with override_settings(FLEET_DATABASE=None, FLEET_VALKEY=None):
+        assert seed() == (
+            "fleet-postgres: skipped, FLEET_DATABASE_URL is not set\n"
+            "fleet-valkey: skipped, FLEET_VALKEY_URL is not set\n"
+        )
     assert not Connection.objects.exists()
 
 
@@ -169,6 +177,31 @@ def test_an_address_that_cannot_be_read_stops_the_start_unquoted(monkeypatch: py
     monkeypatch.setenv("FLEET_DATABASE_URL", text)
     with pytest.raises(ImproperlyConfigured, match="FLEET_DATABASE_URL is not of the form") as caught:
         fleet_database()
+    assert SECRET not in str(caught.value)
+
+
+def test_the_settings_read_the_valkey_and_do_not_show_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FLEET_VALKEY_URL_FILE", raising=False)
+    monkeypatch.setenv("FLEET_VALKEY_URL", VALKEY_URL)
+    assert fleet_valkey() == VALKEY
+    assert SECRET not in repr(fleet_valkey())
+    monkeypatch.setenv("FLEET_VALKEY_URL", VALKEY_URL.replace(":6380", ""))
+    server = fleet_valkey()
+    assert server is not None
+    assert server.port == 6379
+    monkeypatch.delenv("FLEET_VALKEY_URL")
+    assert fleet_valkey() is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["nonsense hunter2", "redis://:hunter2@h:1/0", "redis://a@h:1/0", "rediss://a:hunter2@h", "redis://a:hunter2@h:x"],
+)
+def test_a_valkey_that_cannot_be_read_stops_the_start_unquoted(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.delenv("FLEET_VALKEY_URL_FILE", raising=False)
+    monkeypatch.setenv("FLEET_VALKEY_URL", text)
+    with pytest.raises(ImproperlyConfigured, match="FLEET_VALKEY_URL is not of the form") as caught:
+        fleet_valkey()
     assert SECRET not in str(caught.value)
 
 

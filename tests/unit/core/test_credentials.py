@@ -6,7 +6,8 @@ import re
 import pytest
 
 from fleet_provider.clients.scram import VERIFIER
-from platform_api.core.credentials import password_make, scram_sha_256_verifier
+from fleet_provider.resources.valkey_user import DIGEST
+from platform_api.core.credentials import password_make, scram_sha_256_verifier, sha256_verifier
 
 
 def test_a_password_is_url_safe_and_has_more_than_128_bits() -> None:
@@ -42,6 +43,11 @@ def test_the_verifier_accepts_the_proof_of_rfc_7677_and_signs_as_its_server() ->
 
 def test_the_provider_accepts_every_verifier_that_the_platform_makes() -> None:
     assert all(VERIFIER.fullmatch(scram_sha_256_verifier(password_make())) for _ in range(20))
+    assert all(DIGEST.fullmatch(sha256_verifier(password_make())) for _ in range(20))
+
+
+def test_a_digest_is_the_sha_256_of_the_password_as_fips_180_has_it() -> None:
+    assert sha256_verifier("abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 
 
 @pytest.mark.parametrize("password", ["", "gruß", "two\nlines", "nul\0"])

@@ -2,10 +2,11 @@ from typing import Any
 
 import pytest
 
-from fleet_provider.credentials import Credentials, PostgresCredentials
+from fleet_provider.credentials import Credentials, PostgresCredentials, ValkeyCredentials
 from fleet_provider.faults import Fault
 
 URL = "postgresql://admin:s%40cret@db.internal:5433/maintenance"
+VALKEY_URL = "redis://admin:s%40cret@queues.internal:6380/0"
 
 
 def read(**postgres: Any) -> PostgresCredentials:
@@ -33,8 +34,25 @@ def test_port_and_database_have_postgresqls_defaults() -> None:
     assert (it.port, it.database) == (5432, "postgres")
 
 
-def test_a_run_may_have_no_postgres_at_all() -> None:
-    assert Credentials.read({}).postgres is None
+def test_a_run_may_have_no_server_at_all() -> None:
+    assert Credentials.read({}) == Credentials(postgres=None, valkey=None)
+
+
+def test_a_run_may_have_both_kinds_of_servers() -> None:
+    read_ = Credentials.read({"postgres": {"url": URL}, "valkey": {"url": VALKEY_URL}})
+
+    assert read_.postgres is not None
+    it = read_.valkey
+    assert it is not None
+    assert (it.host, it.port, it.user, it.password) == ("queues.internal", 6380, "admin", "s@cret")
+    assert (it.public_host, it.public_port) == ("queues.internal", 6380)
+
+
+def test_a_valkey_has_its_own_default_port_and_may_be_reached_elsewhere() -> None:
+    content = {"url": "redis://admin:secret@queues.internal", "public_host": "queues.example.com"}
+    it = ValkeyCredentials.read(content)
+
+    assert (it.port, it.public_host, it.public_port) == (6379, "queues.example.com", 6379)
 
 
 @pytest.mark.parametrize(
@@ -59,6 +77,13 @@ def test_a_run_may_have_no_postgres_at_all() -> None:
         {"postgres": {"url": URL, "public_host": ""}},
         {"postgres": {"url": URL, "public_port": "6432"}},
         {"postgres": {"url": URL, "public_port": True}},
+        {"valkey": "hunter2"},
+        {"valkey": {"url": "redis://:hunter2@queues.internal/0"}},
+        {"valkey": {"url": "redis://admin:hunter2@queues.internal/1"}},
+        {"valkey": {"url": "redis://admin:hunter2@queues.internal/0?db=1"}},
+        {"valkey": {"url": "rediss://admin:hunter2@queues.internal/0"}},
+        {"valkey": {"url": URL}},
+        {"valkey": {"url": VALKEY_URL, "public_port": 70000}},
     ],
 )
 def test_what_is_of_no_use_is_refused_without_being_quoted(content: object) -> None:
@@ -72,3 +97,4 @@ def test_what_is_of_no_use_is_refused_without_being_quoted(content: object) -> N
 
 def test_the_password_is_not_in_the_representation() -> None:
     assert "s@cret" not in repr(read(url=URL))
+    assert "s@cret" not in repr(ValkeyCredentials.read({"url": VALKEY_URL}))

@@ -4,9 +4,11 @@ import hmac
 
 import pytest
 
+from catalog.manifest.documents import document_read
+from catalog.manifest.reading import FORMAT
 from platform_api.core.sealing import SealBrokenError
 from provisioning.models import Resource
-from provisioning.services.execution.credentials import Credentials, credentials_make
+from provisioning.services.execution.credentials import VERIFIERS, Credentials, credentials_make
 
 FORMS = {"password_verifier": "scram-sha-256", "second_verifier": "scram-sha-256"}
 
@@ -28,6 +30,18 @@ def test_a_verifier_belongs_to_the_password_and_to_no_other() -> None:
     said = verifier.split("$")[2].split(":")[0]
     assert stored_key(made.password, verifier) == said
     assert stored_key(other.password, verifier) != said
+
+
+def test_each_form_is_of_the_same_password() -> None:
+    made = credentials_make({**FORMS, "password_sha256": "sha256"})
+    assert made.password is not None
+    assert set(made.verifiers) == {"scram-sha-256", "sha256"}
+    assert made.verifiers["sha256"] == hashlib.sha256(made.password.encode()).hexdigest()
+
+
+def test_every_form_that_a_manifest_may_name_can_be_made() -> None:
+    credentials = document_read(FORMAT).value["properties"]["credentials"]["properties"]
+    assert set(credentials["verifiers"]["additionalProperties"]["enum"]) == set(VERIFIERS)
 
 
 def test_each_password_is_new() -> None:

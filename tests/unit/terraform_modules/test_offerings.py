@@ -52,9 +52,14 @@ def test_the_uri_is_made_of_outputs_and_the_password(module: Path, offering: dic
     assert credentials["username_output"] in declared(module, "output")
 
 
-def test_plans_set_what_users_may_set_within_their_own_limits(offering: dict[str, Any]) -> None:
+def test_plans_set_every_number_that_users_may_set_within_their_own_limits(
+    module: Path, offering: dict[str, Any]
+) -> None:
+    variables = (module / "variables.tf").read_text()
+    numbers = set(re.findall(r'^variable "(\w+)" \{[^}]*?type\s*= number', variables, flags=re.MULTILINE))
+    assert numbers <= set(offering["variables"]["user"])
     for plan in offering["plans"]:
-        assert set(plan["parameters"]) == set(offering["variables"]["user"])
+        assert set(plan["parameters"]) == numbers
         for limits in plan["parameters"].values():
             assert limits["minimum"] <= limits["default"] <= limits["maximum"]
 
