@@ -33,7 +33,7 @@ def limits_keep(valkey: Valkey) -> Pass:
 
     Streams lose their oldest entries. Keyspaces lose keys in the order in which SCAN comes upon them, which is that of
     their hashes and so as good as random. Keys are looked at one step of SCAN at a time, and the server answers others
-    in between; the walk takes about a second for 50 000 keys of keyspaces.
+    in between; the walk took a second for 200 000 keys of keyspaces.
 
     Raises:
         Fault: The server cannot be reached or refuses.

@@ -10,7 +10,17 @@ from tests.e2e.live import LiveStack
 
 pytestmark = pytest.mark.live
 
-PARTS = ["control-postgres", "fleet-postgres", "broker", "fleet-valkey", "policy", "api", "dispatcher", "worker"]
+PARTS = [
+    "control-postgres",
+    "fleet-postgres",
+    "broker",
+    "fleet-valkey",
+    "policy",
+    "api",
+    "dispatcher",
+    "limits",
+    "worker",
+]
 NOBODY_HAS = "01jd0000000000000000000000"
 LIMITS = """
     SELECT r.rolconnlimit, d.datconnlimit
