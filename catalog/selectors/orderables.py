@@ -101,6 +101,40 @@ def defaults_of(*, version: OfferingVersion, plan: Plan) -> dict[str, Any]:
     return {**defaults, **plan.parameters}
 
 
+def orderable_of(*, version: OfferingVersion, plan: Plan) -> Orderable:
+    """Return what a version and a plan of it are, whether or not they can still be ordered.
+
+    Args:
+        version: With its offering loaded.
+        plan: One of the version's.
+    """
+    offering, manifest = version.offering, version.manifest
+    return Orderable(
+        offering_id=offering.pk,
+        offering=offering.slug,
+        kind=offering.kind,
+        version_id=version.pk,
+        version=version.version,
+        digest=version.digest,
+        plan_id=plan.pk,
+        plan=plan.slug,
+        points=plan.quota_points,
+        monthly_amount=plan.monthly_amount,
+        currency=plan.currency,
+        judge=_judge(version, plan),
+        defaults=defaults_of(version=version, plan=plan),
+        connection_kind=version.connection_kind,
+        allows_ephemeral=manifest["allows_ephemeral"],
+        plan_timeout_seconds=manifest["timeouts"]["plan_seconds"],
+        apply_timeout_seconds=manifest["timeouts"]["apply_seconds"],
+        stateful_types=tuple(manifest["stateful_types"]),
+        platform_variables=manifest["variables"]["platform"],
+        credentials=manifest["credentials"],
+        shown_outputs=tuple(manifest["outputs"]["shown"]),
+        sensitive_outputs=tuple(manifest["outputs"]["sensitive"]),
+    )
+
+
 def _look_up(*, offering: str, plan: str, version: str | None) -> Orderable:
     found = Offering.objects.filter(slug=offering).prefetch_related("versions").first()
     if found is None or found.status != Availability.ACTIVE:
@@ -110,7 +144,7 @@ def _look_up(*, offering: str, plan: str, version: str | None) -> Orderable:
     named = next((each for each in plans if each.slug == plan), None)
     if named is None or named.status != Availability.ACTIVE:
         raise _plan_refused(plan, named, plans)
-    return _orderable(found, chosen, named)
+    return orderable_of(version=chosen, plan=named)
 
 
 def _version(offering: Offering, number: str | None) -> OfferingVersion:
@@ -166,31 +200,3 @@ def _judge(version: OfferingVersion, plan: Plan) -> Judge:
             _judges.clear()
         _judges[plan.pk] = judge
     return judge
-
-
-def _orderable(offering: Offering, version: OfferingVersion, plan: Plan) -> Orderable:
-    manifest = version.manifest
-    return Orderable(
-        offering_id=offering.pk,
-        offering=offering.slug,
-        kind=offering.kind,
-        version_id=version.pk,
-        version=version.version,
-        digest=version.digest,
-        plan_id=plan.pk,
-        plan=plan.slug,
-        points=plan.quota_points,
-        monthly_amount=plan.monthly_amount,
-        currency=plan.currency,
-        judge=_judge(version, plan),
-        defaults=defaults_of(version=version, plan=plan),
-        connection_kind=version.connection_kind,
-        allows_ephemeral=manifest["allows_ephemeral"],
-        plan_timeout_seconds=manifest["timeouts"]["plan_seconds"],
-        apply_timeout_seconds=manifest["timeouts"]["apply_seconds"],
-        stateful_types=tuple(manifest["stateful_types"]),
-        platform_variables=manifest["variables"]["platform"],
-        credentials=manifest["credentials"],
-        shown_outputs=tuple(manifest["outputs"]["shown"]),
-        sensitive_outputs=tuple(manifest["outputs"]["sensitive"]),
-    )

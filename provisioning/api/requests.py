@@ -45,14 +45,14 @@ Ticket = Annotated[str, Meta(min_length=1, max_length=100, description="Where it
 class RequestBody(Body):
     """An ask: a new resource, or a change of one that is there."""
 
-    operation: Literal["provision", "update", "deprovision"]
+    operation: Literal["provision", "update", "rotate", "deprovision"]
     offering: Annotated[Slug, Meta(description="provision: slug of the offering.")] | None = None
     version: Annotated[Slug, Meta(description="Number; without it the newest, or the present one.")] | None = None
     plan: Annotated[Slug, Meta(description="provision: slug of the plan; update: the plan to change to.")] | None = None
     project: Annotated[Slug, Meta(description="provision: slug or id of the project.")] | None = None
     environment: Annotated[Slug, Meta(description="provision: name or id; without it default.")] | None = None
     name: Name | None = None
-    resource: Annotated[Slug, Meta(description="update, deprovision: id of the resource.")] | None = None
+    resource: Annotated[Slug, Meta(description="update, rotate, deprovision: id of the resource.")] | None = None
     confirm: Annotated[Slug, Meta(description="deprovision: the resource's name, repeated.")] | None = None
     parameters: dict[str, Any] = {}
     reason: Reason = ""
@@ -62,11 +62,13 @@ class RequestBody(Body):
 _NEEDED: dict[str, tuple[str, ...]] = {
     Operation.PROVISION: ("offering", "plan", "project", "name"),
     Operation.UPDATE: ("resource",),
+    Operation.ROTATE: ("resource",),
     Operation.DEPROVISION: ("resource",),
 }
 _FOREIGN: dict[str, tuple[str, ...]] = {
     Operation.PROVISION: ("resource", "confirm"),
     Operation.UPDATE: ("offering", "project", "environment", "name", "confirm"),
+    Operation.ROTATE: ("offering", "version", "plan", "project", "environment", "name", "confirm", "parameters"),
     Operation.DEPROVISION: ("offering", "version", "plan", "project", "environment", "name", "parameters"),
 }
 

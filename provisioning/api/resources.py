@@ -1,4 +1,4 @@
-"""Resources: listed, read, given back, and their credentials shown once."""
+"""Resources: listed, read, given back, and their credentials shown once and rotated."""
 
 from typing import Any, ClassVar
 
@@ -17,6 +17,7 @@ from platform_api.tenancy.api.permissions import caller_of
 from platform_api.tenancy.models.scopes import Scope
 from provisioning.api.requests import Reason, Ticket, answer_response, body_of, exchange_of, submit
 from provisioning.models import Resource, Run
+from provisioning.selectors.credentials import CREDENTIALS_SHOWN, credentials_of, credentials_shown
 from provisioning.selectors.resources import live_run_of, resource_get, resources_visible
 from provisioning.selectors.shapes import RequestShape, ResourceShape, resource_shape
 from provisioning.services.resources import credentials_reveal
@@ -26,6 +27,12 @@ from provisioning.states import LIVE_RUN
 def _newest(resource: Resource) -> str:
     offering = resource.offering_version.offering
     return newest_versions([offering.pk]).get(offering.pk, resource.offering_version.version)
+
+
+def _submit(request: Request, data: dict[str, Any]) -> HttpResponse:
+    """Hand a short form to the service as the request that it stands for."""
+    parse(Prefix.RESOURCE, data["resource"])  # what can be no id is not found; it is no fault of a body
+    return answer_response(submit(body_of(data), exchange_of(request, route="requests", body=data)))
 
 
 class ResourceList(ListView):
@@ -46,7 +53,8 @@ class ResourceList(ListView):
         """Return visible resources, narrowed where asked."""
         columns = {"project": "project__slug", "environment": "environment__name"}
         live = Prefetch("runs", queryset=Run.objects.filter(status__in=LIVE_RUN), to_attr="live_runs")
-        rows = resources_visible(caller=caller_of(request)).prefetch_related(live)
+        told = Prefetch("credentials", queryset=credentials_shown()[:CREDENTIALS_SHOWN], to_attr="told_credentials")
+        rows = resources_visible(caller=caller_of(request)).prefetch_related(live, told)
         return rows.filter(**{columns.get(name, name): value for name, value in filters.items()})
 
     def prepare(self, rows: list[Any]) -> None:
@@ -56,7 +64,12 @@ class ResourceList(ListView):
     def show(self, row: Any) -> ResourceShape:
         """Return one resource in its shape."""
         newest = self.newest.get(row.offering_version.offering_id, row.offering_version.version)
-        return resource_shape(row, live_run=next(iter(row.live_runs), None), newest_version=newest)
+        return resource_shape(
+            row,
+            live_run=next(iter(row.live_runs), None),
+            newest_version=newest,
+            credentials=row.told_credentials,
+        )
 
 
 class UpdateBody(Body):
@@ -82,14 +95,20 @@ class ResourceDetail(APIView):
     def get(self, request: Request, resource_id: str) -> HttpResponse:
         """Show a resource, with its outputs."""
         found = resource_get(caller=caller_of(request), resource=resource_id)
-        return shape_response(resource_shape(found, live_run=live_run_of(found), newest_version=_newest(found)))
+        shown = resource_shape(
+            found,
+            live_run=live_run_of(found),
+            newest_version=_newest(found),
+            credentials=credentials_of(found),
+        )
+        return shape_response(shown)
 
     @extend_schema(operation_id="resource_update", request=UpdateBody, responses={202: RequestShape})
     def patch(self, request: Request, resource_id: str) -> HttpResponse:
         """Ask for a change; the same as a request with operation ``update``."""
         body_read(UpdateBody, request.data)
         given: dict[str, Any] = dict(request.data or {})
-        return self._submit(request, {**given, "operation": "update", "resource": resource_id})
+        return _submit(request, {**given, "operation": "update", "resource": resource_id})
 
     @extend_schema(
         operation_id="resource_deprovision",
@@ -101,11 +120,7 @@ class ResourceDetail(APIView):
         """Ask for the resource to be given back; the same as a request with operation ``deprovision``."""
         asked = {"operation": "deprovision", "resource": resource_id}
         confirm = request.query_params.get("confirm")
-        return self._submit(request, asked if confirm is None else {**asked, "confirm": confirm})
-
-    def _submit(self, request: Request, data: dict[str, Any]) -> HttpResponse:
-        parse(Prefix.RESOURCE, data["resource"])  # what can be no id is not found; it is no fault of a body
-        return answer_response(submit(body_of(data), exchange_of(request, route="requests", body=data)))
+        return _submit(request, asked if confirm is None else {**asked, "confirm": confirm})
 
 
 class CredentialsShown(Shape):
@@ -123,7 +138,27 @@ class CredentialsView(APIView):
 
     @extend_schema(operation_id="credentials_reveal", request=None, responses={201: CredentialsShown})
     def post(self, request: Request, resource_id: str) -> HttpResponse:
-        """Show the credentials, once; a second call is refused with 410."""
+        """Show the credentials, once; a second call is refused with 410 until they were rotated."""
         shown = credentials_reveal(caller=caller_of(request), resource=resource_id)
         answer = CredentialsShown(username=shown.username, password=shown.password, uri=shown.uri)
         return shape_response(answer, status=201, cache_control="no-store")
+
+
+class RotateBody(Body):
+    """Why the credentials are rotated; the short form of a request with operation ``rotate``."""
+
+    reason: Reason = ""
+    ticket: Ticket | None = None
+
+
+class CredentialsRotate(APIView):
+    """Gives a resource new credentials."""
+
+    scopes: ClassVar[dict[str, Scope]] = {"POST": Scope.REQUESTS_WRITE}
+
+    @extend_schema(operation_id="credentials_rotate", request=RotateBody, responses={202: RequestShape})
+    def post(self, request: Request, resource_id: str) -> HttpResponse:
+        """Ask for new credentials, after which the old ones log in no more; as a request with operation ``rotate``."""
+        body_read(RotateBody, request.data)
+        given: dict[str, Any] = dict(request.data or {})
+        return _submit(request, {**given, "operation": "rotate", "resource": resource_id})

@@ -4,7 +4,7 @@ from django.urls import path
 
 from provisioning.api.environments import EnvironmentDetail
 from provisioning.api.requests import RequestDetail, RequestList
-from provisioning.api.resources import CredentialsView, ResourceDetail, ResourceList
+from provisioning.api.resources import CredentialsRotate, CredentialsView, ResourceDetail, ResourceList
 from provisioning.api.runs import RunCancel, RunDetail, RunList, RunLog
 
 urlpatterns = [
@@ -13,6 +13,7 @@ urlpatterns = [
     path("resources", ResourceList.as_view(), name="resource-list"),
     path("resources/<str:resource_id>", ResourceDetail.as_view(), name="resource-detail"),
     path("resources/<str:resource_id>/credentials", CredentialsView.as_view(), name="resource-credentials"),
+    path("resources/<str:resource_id>/credentials/rotate", CredentialsRotate.as_view(), name="credentials-rotate"),
     path("runs", RunList.as_view(), name="run-list"),
     path("runs/<str:run_id>", RunDetail.as_view(), name="run-detail"),
     path("runs/<str:run_id>/log", RunLog.as_view(), name="run-log"),

@@ -1,3 +1,4 @@
+from provisioning.models.credentials import Credential
 from provisioning.models.environments import Environment
 from provisioning.models.lifecycle import LifecycleMove
 from provisioning.models.logs import LogLine
@@ -7,6 +8,7 @@ from provisioning.models.runs import PlanFile, Run
 from provisioning.models.state_versions import StateVersion
 
 __all__ = [
+    "Credential",
     "Environment",
     "LifecycleMove",
     "LogLine",

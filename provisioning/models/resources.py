@@ -39,8 +39,6 @@ class Resource(models.Model):
     observed_generation = models.PositiveIntegerField(default=0)
     parameters = models.JSONField()
     outputs = models.JSONField(null=True)
-    sealed_credentials = models.BinaryField(null=True)
-    credentials_revealed_at = models.DateTimeField(null=True)
     delete_protected = models.BooleanField(default=False)
     expires_at = models.DateTimeField(null=True)
     verify_at = models.DateTimeField(null=True)
@@ -81,8 +79,3 @@ class Resource(models.Model):
 
     def __str__(self) -> str:
         return self.name
-
-    @property
-    def credentials_place(self) -> str:
-        """Where the credentials are sealed for."""
-        return f"resource/{self.pk}/credentials"

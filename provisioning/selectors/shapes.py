@@ -3,6 +3,7 @@
 What is absent is null, never a missing key; ids are TypeIDs; times are RFC 3339 in UTC.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -11,7 +12,8 @@ import msgspec
 
 from platform_api.core.ids import Prefix, show
 from platform_api.core.shapes import Cost, Money, Shape
-from provisioning.models import LogLine, ProvisioningRequest, Resource, Run
+from provisioning.models import Credential, LogLine, ProvisioningRequest, Resource, Run
+from provisioning.selectors.credentials import CredentialsShape, credentials_shape
 from provisioning.states import LIVE_RUN
 
 
@@ -206,13 +208,6 @@ class OwnerShape(Shape):
     team: str
 
 
-class CredentialsShape(Shape):
-    """Whether the credentials were shown, and where they are."""
-
-    revealed_at: datetime | None
-    url: str
-
-
 class LinksShape(Shape):
     """Where its story is told."""
 
@@ -332,13 +327,16 @@ def log_line_shape(line: LogLine) -> LogLineShape:
     )
 
 
-def resource_shape(resource: Resource, *, live_run: Run | None, newest_version: str) -> ResourceShape:
+def resource_shape(
+    resource: Resource, *, live_run: Run | None, newest_version: str, credentials: Sequence[Credential]
+) -> ResourceShape:
     """Return a resource as callers see it.
 
     Args:
         resource: With project, team, environment, offering version, offering and plan loaded.
         live_run: The run that works on it now.
         newest_version: Newest published version of its offering.
+        credentials: What is told of its credentials, the newest first.
     """
     version, plan = resource.offering_version, resource.plan
     shown = show(Prefix.RESOURCE, resource.pk)
@@ -359,9 +357,7 @@ def resource_shape(resource: Resource, *, live_run: Run | None, newest_version: 
         owner=OwnerShape(team=resource.project.team.slug),
         parameters=resource.parameters,
         outputs=resource.outputs,
-        credentials=CredentialsShape(
-            revealed_at=resource.credentials_revealed_at, url=f"{resource_url(resource.pk)}/credentials"
-        )
+        credentials=credentials_shape(credentials, url=f"{resource_url(resource.pk)}/credentials")
         if has_credentials
         else None,
         active_run=None if live_run is None else run_link(live_run.pk, live_run.status),

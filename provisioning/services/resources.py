@@ -1,6 +1,8 @@
 """Credentials are revealed, once, to who ordered the resource or an admin of its team."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import quote
 
 from django.db import transaction
@@ -9,14 +11,17 @@ from platform_api.audit.models import Outcome
 from platform_api.audit.services.events import event_record
 from platform_api.core.callers import Caller
 from platform_api.core.errors import ConflictError, ForbiddenError, GoneError, Tenant
-from platform_api.core.ids import UnknownIdError
+from platform_api.core.ids import Prefix, show
 from platform_api.tenancy.models.roles import Right
 from platform_api.tenancy.selectors.projects import right_require, rights_in
-from provisioning.models import Resource
-from provisioning.selectors.resources import resource_get
+from provisioning.models import Credential, Resource
+from provisioning.models.credentials import CURRENT, PENDING
+from provisioning.selectors.resources import live_run_of, resource_get
+from provisioning.selectors.shapes import resource_url
 from provisioning.services.execution.claims import ClockTimestamp
 from provisioning.services.execution.credentials import Credentials
-from provisioning.states import ResourceStatus
+from provisioning.services.execution.outcomes import resource_lock
+from provisioning.states import Desired, Operation, ResourceStatus
 
 
 class CredentialsRevealedError(GoneError):
@@ -24,15 +29,14 @@ class CredentialsRevealedError(GoneError):
 
     code = "credentials_already_revealed"
     title = "The credentials were shown already"
-    remedy = "Ask whoever took them; nobody can show them again, for only a verifier is kept."
 
 
 class CredentialsNotReadyError(ConflictError):
-    """The resource is not there yet, or was never made."""
+    """Which ones are in place is not known, or none are."""
 
     code = "credentials_not_ready"
-    title = "The resource is not ready"
-    remedy = "Wait until it is ready."
+    title = "The credentials are not ready"
+    remedy = "Wait until the resource is ready."
 
 
 class CredentialsNoneError(ConflictError):
@@ -47,7 +51,6 @@ class NotOwnerError(ForbiddenError):
 
     code = "role_missing"
     title = "Your roles do not allow this"
-    remedy = "Ask whoever ordered it, or an admin of the team."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +61,6 @@ class Revealed:
         username: Who logs in.
         password: What with.
         uri: Both, with address and name.
-        revealed_at: When, for the record.
     """
 
     username: str
@@ -66,8 +68,33 @@ class Revealed:
     uri: str = field(repr=False)
 
 
+def credentials_offered_require(*, caller: Caller, resource: Resource) -> Mapping[str, Any]:
+    """Return how a resource's credentials are put together, for who may have them or have them replaced.
+
+    Args:
+        caller: Who ordered it, or an admin of its team or project.
+        resource: With its project and version loaded.
+
+    Raises:
+        RoleMissingError: The caller's role does not carry the right.
+        NotOwnerError: Another developer ordered it; says who can.
+        CredentialsNoneError: The offering hands out none.
+    """
+    project, tenant = resource.project, _tenant(resource)
+    where = {"team_id": project.team_id, "project_id": project.pk}
+    right_require(caller=caller, right=Right.REVEAL, where=project.slug, **where)
+    if caller.id != resource.created_by_id and Right.ADMINISTER not in rights_in(caller=caller, **where):
+        msg = f"Resource {resource.name} was ordered by {resource.created_by_name}."
+        remedy = f"Ask {resource.created_by_name}, or an admin of project {project.slug} or of its team."
+        raise NotOwnerError(msg, remedy=remedy, tenant=tenant)
+    offered: Mapping[str, Any] | None = resource.offering_version.manifest["credentials"]
+    if offered is None:
+        raise CredentialsNoneError(tenant=tenant)
+    return offered
+
+
 def credentials_reveal(*, caller: Caller, resource: str) -> Revealed:
-    """Show a resource's credentials, once; afterwards only their verifier is kept.
+    """Show a resource's credentials, once for each number; afterwards only their verifiers are kept.
 
     Args:
         caller: Who ordered it, or an admin of its team or project.
@@ -78,51 +105,74 @@ def credentials_reveal(*, caller: Caller, resource: str) -> Revealed:
         RoleMissingError: The caller's role does not carry the right.
         NotOwnerError: Another developer ordered it.
         CredentialsNoneError: The offering hands out none.
-        CredentialsNotReadyError: It is not ready.
+        CredentialsNotReadyError: None are in place, or a rotation is not finished.
         CredentialsRevealedError: They were shown before.
     """
-    found = resource_get(caller=caller, resource=resource)
-    project = found.project
-    tenant = Tenant(team_id=project.team_id, project_id=project.pk)
-    where = {"team_id": project.team_id, "project_id": project.pk}
-    right_require(caller=caller, right=Right.REVEAL, where=project.slug, **where)
-    if caller.id != found.created_by_id and Right.ADMINISTER not in rights_in(caller=caller, **where):
-        raise NotOwnerError(tenant=tenant)
-    form = found.offering_version.manifest["credentials"]
-    if form is None:
-        raise CredentialsNoneError(tenant=tenant)
+    pk = resource_get(caller=caller, resource=resource).pk
     with transaction.atomic():
-        locked = Resource.objects.select_for_update(no_key=True).filter(pk=found.pk).first()
-        if locked is None:
-            raise UnknownIdError
-        if locked.credentials_revealed_at is not None:
-            msg = f"They were shown at {locked.credentials_revealed_at:%Y-%m-%d %H:%M:%S} UTC."
-            raise CredentialsRevealedError(msg, tenant=tenant)
-        credentials = Credentials.of(locked)
-        if locked.status != ResourceStatus.READY or credentials.password is None:
-            raise CredentialsNotReadyError(tenant=tenant)
-        kept = Credentials(verifiers=credentials.verifiers)
-        Resource.objects.filter(pk=locked.pk).update(
-            credentials_revealed_at=ClockTimestamp(), sealed_credentials=kept.sealed(locked)
+        resource_lock(pk)
+        found = resource_get(caller=caller, resource=resource)
+        offered = credentials_offered_require(caller=caller, resource=found)
+        current = _current_require(found)
+        opened = Credentials.of(current)
+        if opened.password is None:
+            msg = f"They were shown at {current.revealed_at:%Y-%m-%d %H:%M:%S} UTC."
+            raise CredentialsRevealedError(msg, remedy=f"Rotate them: {_rotation(found)}.", tenant=_tenant(found))
+        if found.status != ResourceStatus.READY:
+            msg = f"The last run of resource {found.name} did not end well."
+            remedy = f"Repeat the change: PATCH {resource_url(pk)}; or rotate them: {_rotation(found)}."
+            raise CredentialsNotReadyError(msg, remedy=remedy, tenant=_tenant(found))
+        Credential.objects.filter(CURRENT, resource=found).update(
+            sealed=Credentials(verifiers=opened.verifiers).sealed(current),
+            revealed_at=ClockTimestamp(),
+            revealed_by_id=caller.id,
+            revealed_by_name=caller.name,
         )
         event_record(
             caller=caller,
             action="credentials.revealed",
             object_type="resource",
-            object_id=locked.pk,
-            object_name=locked.name,
-            team_id=project.team_id,
-            project_id=project.pk,
+            object_id=found.pk,
+            object_name=found.name,
+            team_id=found.project.team_id,
+            project_id=found.project_id,
+            after={"number": current.number},
             outcome=Outcome.SUCCEEDED,
         )
-    return _filled(form, outputs=locked.outputs or {}, password=credentials.password)
+    return _filled(offered, outputs=found.outputs or {}, password=opened.password)
 
 
-def _filled(form: dict[str, str], *, outputs: dict[str, object], password: str) -> Revealed:
+def _current_require(resource: Resource) -> Credential:
+    """Return the ones in use, unless it is not known which are, or others are on their way."""
+    of_resource = Credential.objects.filter(resource=resource)
+    current, has_pending = of_resource.filter(CURRENT).first(), of_resource.filter(PENDING).exists()
+    live = live_run_of(resource)
+    is_rotating = live is not None and live.operation == Operation.ROTATE
+    if current is not None and not has_pending and not is_rotating:
+        return current
+    if live is not None:
+        msg, remedy = f"Run {show(Prefix.RUN, live.pk)} ({live.operation}) works on them.", "Wait until it has ended."
+    elif resource.status == ResourceStatus.DEPROVISIONED or resource.desired == Desired.ABSENT:
+        msg, remedy = f"Resource {resource.name} is given back, and they go with it.", "Order a new one."
+    else:
+        msg = "The run that was to put new ones in place did not end well; it may have done so all the same."
+        remedy = f"Finish it: {_rotation(resource)}."
+    raise CredentialsNotReadyError(msg, remedy=remedy, tenant=_tenant(resource))
+
+
+def _rotation(resource: Resource) -> str:
+    return f"POST {resource_url(resource.pk)}/credentials/rotate"
+
+
+def _tenant(resource: Resource) -> Tenant:
+    return Tenant(team_id=resource.project.team_id, project_id=resource.project_id)
+
+
+def _filled(offered: Mapping[str, Any], *, outputs: Mapping[str, object], password: str) -> Revealed:
     """Fill the offering's URI template; every part is percent-encoded."""
     parts = {name: quote(str(value), safe="") for name, value in outputs.items()}
     return Revealed(
-        username=str(outputs[form["username_output"]]),
+        username=str(outputs[offered["username_output"]]),
         password=password,
-        uri=form["uri_template"].format(**parts, password=quote(password, safe="")),
+        uri=offered["uri_template"].format(**parts, password=quote(password, safe="")),
     )

@@ -40,7 +40,7 @@ from provisioning.services.execution.claims import (
     run_write,
     seconds_from_now,
 )
-from provisioning.services.execution.credentials import credentials_ensure
+from provisioning.services.execution.credentials import credentials_ensure, credentials_try
 from provisioning.services.execution.facts import RunFacts, run_facts, spec_make
 from provisioning.services.execution.leases import Lease
 from provisioning.services.execution.outcomes import RunFailure, canceled, run_applied, run_failed
@@ -146,7 +146,7 @@ class _Carrier:
         self.log.write(f"Attempt {self.claim.attempt} of {MAX_ATTEMPTS} begins.")
         with self._step("prepare"):
             facts = run_facts(self.claim)
-            credentials = credentials_ensure(self.claim, resource=facts.resource, manifest=facts.manifest)
+            credentials = credentials_ensure(self.claim, manifest=facts.manifest)
             template: Template = self.worker.templates.template_of(facts.version)
             spec = spec_make(facts, credentials, template=template)
         with self.worker.client.prepare(spec) as prepared:
@@ -172,6 +172,7 @@ class _Carrier:
                 return False
             if planned.is_empty:
                 return True
+            credentials_try(self.claim)
             applied = prepared.apply(digest=planned.digest, watch=self._watch(facts.timeouts["plan_seconds"]))
         if applied.state is not None:
             self._keep_state(applied.state)
@@ -216,6 +217,7 @@ class _Carrier:
             # No rule asks for a person yet, so nothing waits between these three.
             run_move(self.claim, RunStatus.PLANNED, **shown)
             run_move(self.claim, RunStatus.CONFIRMED)
+            credentials_try(self.claim)
             run_move(
                 self.claim,
                 RunStatus.APPLYING,

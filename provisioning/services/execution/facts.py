@@ -10,7 +10,7 @@ from platform_api.core.ids import Prefix, show
 from platform_api.terraform.spec import RunSpec, Template
 from provisioning.models import Resource, Run
 from provisioning.services.execution.claims import Claim
-from provisioning.services.execution.credentials import Credentials
+from provisioning.services.execution.credentials import RunCredentials
 from provisioning.services.execution.records import state_newest
 from provisioning.states import Operation
 
@@ -65,7 +65,7 @@ def run_facts(claim: Claim) -> RunFacts:
     )
 
 
-def variables_make(facts: RunFacts, credentials: Credentials) -> dict[str, Any]:
+def variables_make(facts: RunFacts, credentials: RunCredentials) -> dict[str, Any]:
     """Return what Terraform gets: the user's parameters, what the platform puts in, and verifiers of the password."""
     resource = facts.resource
     supplied = {
@@ -84,7 +84,7 @@ def variables_make(facts: RunFacts, credentials: Credentials) -> dict[str, Any]:
     }
 
 
-def spec_make(facts: RunFacts, credentials: Credentials, *, template: Template) -> RunSpec:
+def spec_make(facts: RunFacts, credentials: RunCredentials, *, template: Template) -> RunSpec:
     """Return all that reaches Terraform of a run."""
     return RunSpec(
         run_id=show(Prefix.RUN, facts.run.pk),

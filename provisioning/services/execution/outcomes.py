@@ -30,6 +30,7 @@ from provisioning.dispatch import runs_notify
 from provisioning.models import ProvisioningRequest, Resource, Run
 from provisioning.selectors.quotas import amounts_of, project_facts
 from provisioning.services.execution.claims import RELEASED, Claim, ClockTimestamp, run_move
+from provisioning.services.execution.credentials import credentials_apply, credentials_discard, credentials_end
 from provisioning.services.intents import run_make_missing
 from provisioning.states import (
     LIVE_REQUEST,
@@ -111,6 +112,7 @@ def run_applied(claim: Claim, *, status: RunStatus, outputs: Mapping[str, Any], 
         if run.operation == Operation.DEPROVISION:
             _resource_end(caller, run, reason="deprovisioned", observed_generation=run.generation)
         else:
+            credentials_apply(caller, run.resource)
             resource_move(
                 claim.caller,
                 run.resource,
@@ -177,7 +179,7 @@ def unfulfilled_settle(
     resource_usable: bool,
     is_canceled: bool,
 ) -> None:
-    """Settle resource, request and quota after a run that ended without doing what it was for.
+    """Settle resource, credentials, request and quota after a run that ended without doing what it was for.
 
     A resource that was never made is gone with its first run, unless a deprovision waits: that ends it then.
     """
@@ -185,6 +187,7 @@ def unfulfilled_settle(
     left = bool(failure.objects_left)
     is_deprovision = run.operation == Operation.DEPROVISION
     awaits_deprovision = resource.desired == Desired.ABSENT and not is_deprovision
+    credentials_discard(resource.pk)
     if resource.status == ResourceStatus.PENDING and not left and not awaits_deprovision:
         # A first provision left nothing: its name is free again, and so is its quota.
         _resource_end(caller, run, reason="nothing was made")
@@ -204,7 +207,8 @@ def unfulfilled_settle(
 
 def _resource_end(caller: Caller, run: Run, *, reason: str, **changes: Any) -> None:
     """Let a resource go: its quota is given back, and whoever else waits for it to go has it, without a run."""
-    resource_move(caller, run.resource, ResourceStatus.DEPROVISIONED, sealed_credentials=None, outputs=None, **changes)
+    resource_move(caller, run.resource, ResourceStatus.DEPROVISIONED, outputs=None, **changes)
+    credentials_end(run.resource_id)
     quota_release(subject_id=run.resource_id, pools=list(Pool), caller=caller, reason=reason)
     waiting = ProvisioningRequest.objects.filter(
         resource_id=run.resource_id, operation=Operation.DEPROVISION, status__in=LIVE_REQUEST

@@ -40,7 +40,7 @@ class Change:
     """An ask about something that is there.
 
     Attributes:
-        operation: ``update`` or ``deprovision``.
+        operation: ``update``, ``rotate`` or ``deprovision``.
         resource: Its id.
         plan: Slug; None leaves it.
         version: Number; None leaves it.

@@ -1,17 +1,17 @@
 """A resource that is there is changed or given back: an ask on the resource's row, which is locked meanwhile.
 
-A live run refuses an update; a deprovision it never refuses: work that waits is superseded, work that runs is asked to
-stop, and the deprovision's own run is made when it has ended.
+A live run refuses an update and a rotation; a deprovision it never refuses: work that waits is superseded, work that
+runs is asked to stop, and the deprovision's own run is made when it has ended.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 from django.db import transaction
 from django.db.models import F
 
-from catalog.selectors.orderables import NotOrderableError, Orderable, defaults_of, orderable_get
+from catalog.selectors.orderables import NotOrderableError, Orderable, defaults_of, orderable_get, orderable_of
 from governance.models.quotas import POINTS
 from governance.services.policies import Decision, policy_decision_record
 from governance.services.quotas import QuotaExceededError, Taken, quota_change
@@ -26,10 +26,11 @@ from provisioning.dispatch import runs_notify
 from provisioning.models import ProvisioningRequest, Resource, Run
 from provisioning.selectors.places import Place
 from provisioning.selectors.quotas import amounts_of
-from provisioning.selectors.resources import resource_get
+from provisioning.selectors.resources import live_run_of, resource_get
 from provisioning.selectors.shapes import request_shape, request_url
 from provisioning.services.execution.claims import ClockTimestamp
-from provisioning.services.execution.outcomes import request_end
+from provisioning.services.execution.credentials import credentials_discard
+from provisioning.services.execution.outcomes import request_end, resource_lock
 from provisioning.services.intents import run_make_missing
 from provisioning.services.ordering.asks import Answer, Change, Exchange
 from provisioning.services.ordering.judging import (
@@ -38,6 +39,7 @@ from provisioning.services.ordering.judging import (
     policy_judge,
     taken_shown,
 )
+from provisioning.services.resources import CredentialsNotReadyError, credentials_offered_require
 from provisioning.states import (
     LIVE_REQUEST,
     LIVE_RUN,
@@ -85,15 +87,17 @@ def resource_change(*, ask: Change, exchange: Exchange) -> Answer:
 
     Raises:
         UnknownIdError: There is no such resource, or it is not the caller's to see.
-        RoleMissingError: The caller may not change it.
+        RoleMissingError, NotOwnerError: The caller may not change it, or may not rotate its credentials.
         ResourceGoneError: It is deprovisioned, or an accepted ask wants it so.
-        ResourceBusyError: An update, while a run is live; a deprovision, while another is under way.
+        ResourceBusyError: An update or a rotation, while a run is live; a deprovision, while another is under way.
+        CredentialsNoneError: A rotation, where the offering hands out none.
+        CredentialsNotReadyError: A rotation, before the resource is there.
         RequestRefusedError: Schema, policy or quota says no, or a deprovision is not confirmed.
         IdempotencyMismatchError: The key was used for another order.
     """
     try:
         with transaction.atomic():
-            answer = _deprovision(ask, exchange) if ask.operation == Operation.DEPROVISION else _update(ask, exchange)
+            answer = _OPERATIONS[ask.operation](ask, exchange)
             stored = StoredAnswer(status=202, location=answer.location, body=answer.body)
             answer_keep(exchange.order_key, stored)
     except Exception:
@@ -105,9 +109,9 @@ def resource_change(*, ask: Change, exchange: Exchange) -> Answer:
 
 
 def _locked(ask: Change, exchange: Exchange) -> Resource:
-    """Return the resource, locked; of two changes at once the second sees what the first did."""
-    resource = resource_get(caller=exchange.caller, resource=ask.resource)
-    project = resource.project
+    """Return the resource, locked and then read; of two changes at once the second sees what the first did."""
+    found = resource_get(caller=exchange.caller, resource=ask.resource)
+    project = found.project
     right_require(
         caller=exchange.caller,
         right=Right.ORDER,
@@ -115,8 +119,8 @@ def _locked(ask: Change, exchange: Exchange) -> Resource:
         project_id=project.pk,
         where=project.slug,
     )
-    locked = Resource.objects.select_for_update(no_key=True).only("generation", "status", "desired").get(pk=resource.pk)
-    resource.generation, resource.status, resource.desired = locked.generation, locked.status, locked.desired
+    resource_lock(found.pk)
+    resource = resource_get(caller=exchange.caller, resource=ask.resource)
     if resource.status == ResourceStatus.DEPROVISIONED:
         msg = f"Resource {resource.name} is deprovisioned."
         raise ResourceGoneError(msg, tenant=_tenant(resource))
@@ -138,15 +142,19 @@ def _place(resource: Resource) -> Place:
     )
 
 
-def _update(ask: Change, exchange: Exchange) -> Answer:
-    resource = _locked(ask, exchange)
-    live = Run.objects.filter(resource=resource, status__in=LIVE_RUN).first()
+def _idle_require(resource: Resource) -> None:
+    live = live_run_of(resource)
     if live is not None:
         msg = f"Run {show(Prefix.RUN, live.pk)} ({live.operation}) works on it."
         raise ResourceBusyError(msg, remedy="Wait until it has ended, or cancel it.", tenant=_tenant(resource))
     if resource.desired == Desired.ABSENT:
         msg = f"Resource {resource.name} is to be deprovisioned."
         raise ResourceGoneError(msg, tenant=_tenant(resource))
+
+
+def _update(ask: Change, exchange: Exchange) -> Answer:
+    resource = _locked(ask, exchange)
+    _idle_require(resource)
     place, version = _place(resource), resource.offering_version
     try:
         orderable = orderable_get(
@@ -174,6 +182,19 @@ def _set_by_owners(resource: Resource) -> dict[str, Any]:
     return {
         name: value for name, value in resource.parameters.items() if name not in defaults or defaults[name] != value
     }
+
+
+def _rotate(ask: Change, exchange: Exchange) -> Answer:
+    """Ask for new credentials: a run of what is there already, whether or not it could still be ordered."""
+    resource = _locked(ask, exchange)
+    credentials_offered_require(caller=exchange.caller, resource=resource)
+    _idle_require(resource)
+    if resource.status == ResourceStatus.PENDING:
+        raise CredentialsNotReadyError(tenant=_tenant(resource))
+    present = orderable_of(version=resource.offering_version, plan=resource.plan)
+    kept = resource.parameters
+    decision = _policy(ask, exchange, resource, place=_place(resource), orderable=present, parameters=kept)
+    return _accept(ask, exchange, resource, orderable=present, parameters=kept, decision=decision)
 
 
 def _deprovision(ask: Change, exchange: Exchange) -> Answer:
@@ -216,6 +237,7 @@ def _make_way(exchange: Exchange, resource: Resource) -> None:
     if is_waiting:
         Run.objects.filter(pk=live.pk).update(status=RunStatus.SUPERSEDED, finished_at=ClockTimestamp())
         live.resource = resource
+        credentials_discard(resource.pk)
         request_end(exchange.caller, live, RequestStatus.CANCELED)
     elif live.cancel_requested_at is None:
         Run.objects.filter(pk=live.pk).update(cancel_requested_at=ClockTimestamp(), cancel_reason=DEPROVISIONED)
@@ -318,3 +340,10 @@ def _accept(
     run = None if run_id is None else Run.objects.get(pk=run_id)
     body = msgspec.json.encode(request_shape(request, run=run))
     return Answer(body=body, location=request_url(request.pk))
+
+
+_OPERATIONS: Mapping[str, Callable[[Change, Exchange], Answer]] = {
+    Operation.UPDATE: _update,
+    Operation.ROTATE: _rotate,
+    Operation.DEPROVISION: _deprovision,
+}

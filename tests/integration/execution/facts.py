@@ -11,7 +11,17 @@ from platform_api.audit.models import AuditEvent
 from provisioning.models import LogLine, Resource
 from tests.people import People
 
-TABLES = ("run", "resource", "provisioning_request", "log_line", "state_version", "plan_file", "quota", "audit_event")
+TABLES = (
+    "run",
+    "resource",
+    "provisioning_request",
+    "log_line",
+    "state_version",
+    "plan_file",
+    "quota",
+    "audit_event",
+    "credential",
+)
 
 
 def actions(*object_ids: UUID) -> list[str]:

@@ -10,9 +10,9 @@ from platform_api.terraform.testing import FakeTerraform, Script, state_make
 from provisioning.models import PlanFile, ProvisioningRequest, Resource, Run, StateVersion
 from provisioning.services.execution.carrying import run_carry_out
 from provisioning.services.execution.claims import LeaseTerms, run_claim
-from provisioning.services.execution.credentials import Credentials
 from provisioning.services.execution.records import RunLog
 from provisioning.states import RequestStatus, ResourceStatus, RunStatus
+from tests.credentials import kept, password_of, stand
 from tests.factories import ADMIN_PASSWORD, OUTPUTS, Orders, run_of, worker_make
 from tests.integration.execution.facts import actions, log, points
 
@@ -108,8 +108,7 @@ def test_terraform_gets_verifiers_and_parameters_and_never_the_password(orders: 
     run_carry_out(worker_make(client=client), hint=run.pk)
     (spec,) = client.specs
     resource = run_of(run.pk).resource
-    password = Credentials.of(resource).password
-    assert password is not None
+    password = password_of(resource)
     assert spec.variables["password_verifier"].startswith("SCRAM-SHA-256$")
     assert (spec.variables["name"], spec.variables["color"]) == (resource.physical_name, "blue")
     assert password not in str(spec.variables)
@@ -134,9 +133,10 @@ def test_an_update_plans_on_the_newest_state_and_charges_the_new_plan(orders: Or
 
 
 def test_an_update_keeps_the_password_that_its_owner_has(orders: Orders, ready: Resource) -> None:
-    before = Credentials.of(ready)
+    before = kept(ready)
     run = carried(orders.update(ready))
-    assert Credentials.of(run.resource) == before
+    assert kept(run.resource) == before
+    assert stand(ready) == ["current"]
 
 
 def test_a_deprovision_destroys_and_gives_everything_back(orders: Orders, ready: Resource) -> None:
@@ -147,7 +147,8 @@ def test_a_deprovision_destroys_and_gives_everything_back(orders: Orders, ready:
     resource = run.resource
     assert client.calls == ["plan destroy", "apply"]
     assert (run.status, resource.status) == (RunStatus.APPLIED, ResourceStatus.DEPROVISIONED)
-    assert (resource.sealed_credentials, resource.outputs, resource.observed_generation) == (None, None, 2)
+    assert (kept(resource), resource.outputs, resource.observed_generation) == ([], None, 2)
+    assert stand(resource) == ["discarded"]
     assert points(orders.people) == (0, 0)
     assert actions(resource.pk) == ["resource.ready", "resource.deprovisioned"]
     again = orders.provision(name=resource.name)  # the name is free

@@ -15,6 +15,7 @@ from provisioning.services.execution.carrying import RETRY_SECONDS, run_carry_ou
 from provisioning.services.execution.claims import ClockTimestamp
 from provisioning.services.execution.records import UNKNOWN
 from provisioning.states import Operation, RequestStatus, ResourceStatus, RunStatus
+from tests.credentials import kept, stand
 from tests.factories import OUTPUTS, Orders, run_of, worker_make
 from tests.integration.execution.facts import actions, log, points, resource_of
 from tests.integration.execution.terraforms import Breaking, Interfering
@@ -113,7 +114,7 @@ def test_a_first_provision_that_cannot_be_planned_leaves_nothing(orders: Orders)
         "objects_left": [],
     }
     assert run.resource.status == ResourceStatus.DEPROVISIONED
-    assert run.resource.sealed_credentials is None
+    assert (kept(run.resource), stand(run.resource)) == ([], ["discarded"])
     assert (request_of(run).status, request_of(run).failure) == (RequestStatus.FAILED, run.failure)
     assert points(orders.people) == (0, 0)
     assert [(step["name"], step["status"]) for step in run.steps] == [("prepare", "done"), ("plan", "done")]

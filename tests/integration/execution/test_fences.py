@@ -33,8 +33,7 @@ def log_flush(claim: Claim) -> None:
 
 
 def credentials_keep(claim: Claim) -> None:
-    run = run_of(claim.run_id)
-    credentials_ensure(claim, resource=run.resource, manifest=run.offering_version.manifest)
+    credentials_ensure(claim, manifest=run_of(claim.run_id).offering_version.manifest)
 
 
 WRITES: dict[str, Callable[[Claim], object]] = {

@@ -21,7 +21,7 @@ from provisioning.models import Resource, Run
 from provisioning.models.environments import Tier
 from provisioning.services.environments import environment_default_ensure, environment_ensure
 from provisioning.services.execution.claims import Claim, LeaseTerms, run_claim, run_move
-from provisioning.services.execution.credentials import Credentials, credentials_ensure
+from provisioning.services.execution.credentials import RunCredentials, credentials_ensure, credentials_try
 from provisioning.services.execution.outcomes import run_applied
 from provisioning.states import LIVE_RUN, RunStatus
 from tests.modules import MANIFEST, module_write
@@ -131,14 +131,19 @@ def claim(resource: Resource) -> Claim:
     return claimed
 
 
-def carry_out(resource: Resource) -> Credentials:
-    """Let the resource's waiting run be applied, without Terraform; returns the credentials it was made with."""
+def prepare(claimed: Claim) -> RunCredentials:
+    """Get a claimed run's credentials ready, as its worker does first."""
+    run = Run.objects.select_related("offering_version").get(pk=claimed.run_id)
+    return credentials_ensure(claimed, manifest=run.offering_version.manifest)
+
+
+def carry_out(resource: Resource) -> RunCredentials:
+    """Let the resource's waiting run be applied, without Terraform; returns the credentials that it put in place."""
     claimed = claim(resource)
-    run = Run.objects.select_related("resource", "offering_version").get(pk=claimed.run_id)
-    manifest = run.offering_version.manifest
-    credentials = credentials_ensure(claimed, resource=run.resource, manifest=manifest)
+    credentials = prepare(claimed)
     for status in (RunStatus.PLANNED, RunStatus.CONFIRMED, RunStatus.APPLYING):
         run_move(claimed, status)
+    credentials_try(claimed)
     run_applied(claimed, status=RunStatus.APPLIED, outputs=OUTPUTS)
     return credentials
 

@@ -40,6 +40,18 @@ CHANGES: dict[str, tuple[dict[str, Any], set[tuple[str, str]]]] = {
         {"operation": "update", "resource": "orders", "parameters": {"connection_limit": 99}},
         {("#/parameters/connection_limit", "out_of_range")},
     ),
+    "rotate without resource": ({"operation": "rotate"}, {("#/resource", "field_missing")}),
+    "rotate with what is changed": (
+        {"operation": "rotate", "resource": "orders", "plan": "small", "version": "1.0.0", "parameters": {}},
+        {("#/plan", "unknown_field"), ("#/version", "unknown_field"), ("#/parameters", "unknown_field")},
+    ),
+    "rotate with what is ordered": (
+        {"operation": "rotate", "resource": "", "offering": "x", "project": "x", "environment": "x", "name": "xx"},
+        {(f"#/{name}", "unknown_field") for name in ("offering", "project", "environment", "name")},
+    ),
+    "rotate confirmed": (
+        {"operation": "rotate", "resource": "orders", "confirm": "orders"}, {("#/confirm", "unknown_field")}
+    ),
     "deprovision unconfirmed": ({"operation": "deprovision", "resource": "orders"}, {("#/confirm", "not_confirmed")}),
     "deprovision confirmed wrongly": (
         {"operation": "deprovision", "resource": "orders", "confirm": "order"}, {("#/confirm", "not_confirmed")}
@@ -65,14 +77,14 @@ def test_a_bad_change_is_told_what_is_wrong(standing_house: House, case: str) ->
     assert set(refused(lambda: standing_house.post("requests", given), 422, "request_refused")) == expected
 
 
-@pytest.mark.parametrize("operation", ["update", "deprovision"])
+@pytest.mark.parametrize("operation", ["update", "rotate", "deprovision"])
 @pytest.mark.parametrize("resource", ["orders", "res_", "res_zzz", "req_01jd0000000000000000000000", "RES_01JD"])
 def test_a_change_of_what_is_no_resource_is_not_found(standing_house: House, operation: str, resource: str) -> None:
     extra: dict[str, Any] = {"confirm": "x"} if operation == "deprovision" else {}
     refused(lambda: standing_house.change(operation, resource, **extra), 404, "not_found")
 
 
-@pytest.mark.parametrize("operation", ["update", "deprovision"])
+@pytest.mark.parametrize("operation", ["update", "rotate", "deprovision"])
 def test_a_change_of_what_belongs_to_others_is_not_found(standing_house: House, operation: str) -> None:
     missing = standing_house.spied[:-4] + "0000"
     extra: dict[str, Any] = {"confirm": "spied"} if operation == "deprovision" else {}
@@ -92,6 +104,23 @@ SHORT: dict[str, tuple[str, str, object, set[tuple[str, str]]]] = {
     "delete confirmed emptily": ("DELETE", "?confirm=", None, {("#/confirm", "too_short")}),
     "delete confirmed wrongly": ("DELETE", "?confirm=Orders", None, {("#/confirm", "not_confirmed")}),
 }
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"reason": "x" * 2001},
+        {"reason": None},
+        {"ticket": ""},
+        {"operation": "update"},
+        {"resource": "x"},
+        {"plan": "small"},
+        [],
+    ],
+)
+def test_a_bad_rotation_is_told_what_is_wrong(standing_house: House, body: object) -> None:
+    address = f"resources/{standing_house.orders}/credentials/rotate"
+    assert refused(lambda: standing_house.post(address, body), 422, "request_refused")
 
 
 @pytest.mark.parametrize("case", SHORT)
@@ -149,6 +178,7 @@ ROUTES = {
     "PATCH resources/{}": Prefix.RESOURCE,
     "DELETE resources/{}?confirm=x": Prefix.RESOURCE,
     "POST resources/{}/credentials": Prefix.RESOURCE,
+    "POST resources/{}/credentials/rotate": Prefix.RESOURCE,
     "GET runs/{}": Prefix.RUN,
     "GET runs/{}/log": Prefix.RUN,
     "POST runs/{}/cancel": Prefix.RUN,

@@ -1,14 +1,10 @@
-from typing import Any
-
 import pytest
 from django.db import connection
 from django.http import HttpResponse
 
 from platform_api.audit.models import AuditEvent
-from platform_api.core.sealing import unseal_json
 from platform_api.idempotency.models import IdempotencyKey
-from provisioning.models import Resource
-from provisioning.services.execution.credentials import Credentials
+from tests.credentials import kept, password_of
 from tests.integration.provisioning.house import House, body_of, carry_out, claim, resource_of, shown
 from tests.integration.provisioning.problems import refused
 from tests.integration.provisioning.together import at_once
@@ -17,12 +13,6 @@ from tests.people import Person
 
 def reveal(house: House, resource: str | None = None, *, by: Person | None = None) -> HttpResponse:
     return house.post(f"resources/{resource or house.orders}/credentials", by=by)
-
-
-def secret_of(resource: Resource) -> str:
-    password = Credentials.of(resource).password
-    assert password is not None
-    return password
 
 
 def everything() -> str:
@@ -44,7 +34,7 @@ def everything() -> str:
 
 @pytest.mark.parametrize("who", ["owner", "lead"])
 def test_they_are_shown_once_to_who_ordered_it_or_an_admin(house: House, who: str) -> None:
-    person, password = getattr(house.people, who), secret_of(resource_of(house.orders))
+    person, password = getattr(house.people, who), password_of(resource_of(house.orders))
     answer = reveal(house, by=person)
     assert answer.status_code == 201
     assert body_of(answer) == {
@@ -94,7 +84,7 @@ def test_they_are_not_there_before_the_resource_is(house: House) -> None:
 def test_they_go_with_the_resource(house: House) -> None:
     house.change("deprovision", confirm="orders")
     carry_out(resource_of(house.orders))
-    assert resource_of(house.orders).sealed_credentials is None
+    assert kept(resource_of(house.orders)) == []
     refused(lambda: reveal(house), 409, "credentials_not_ready")
 
 
@@ -107,7 +97,7 @@ def test_of_many_that_ask_at_once_one_is_shown_them(house: House) -> None:
 
 def test_the_password_stands_in_no_table_at_any_time(house: House) -> None:
     resource = resource_of(house.orders)
-    password = secret_of(resource)
+    password = password_of(resource)
     assert house.orders  # the dump does find what stands in a table:
     assert resource.physical_name in everything()
     assert password not in everything()
@@ -117,12 +107,10 @@ def test_the_password_stands_in_no_table_at_any_time(house: House) -> None:
     assert password not in dumped
     assert password[:12] not in dumped
     assert not IdempotencyKey.objects.exists()
-    kept: Any = unseal_json(
-        bytes(resource_of(house.orders).sealed_credentials or b""), place=resource.credentials_place
-    )
-    assert kept["password"] is None
-    assert set(kept["verifiers"]) == {"scram-sha-256"}
-    assert password not in str(kept)
+    (left,) = kept(resource)
+    assert left.password is None
+    assert set(left.verifiers) == {"scram-sha-256"}
+    assert password not in str(left.verifiers)
     for address in ("", "/credentials"):
         again = house.owner.client.get(f"/api/v1/resources/{house.orders}{address}")
         assert password not in again.content.decode()

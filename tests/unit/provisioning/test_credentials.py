@@ -6,9 +6,10 @@ import pytest
 
 from catalog.manifest.documents import document_read
 from catalog.manifest.reading import FORMAT
+from platform_api.core.ids import new_id
 from platform_api.core.sealing import SealBrokenError
-from provisioning.models import Resource
-from provisioning.services.execution.credentials import VERIFIERS, Credentials, credentials_make
+from provisioning.models import Credential
+from provisioning.services.execution.credentials import VERIFIERS, Credentials, RunCredentials, credentials_make
 
 FORMS = {"password_verifier": "scram-sha-256", "second_verifier": "scram-sha-256"}
 
@@ -59,6 +60,8 @@ def test_nothing_secret_is_shown() -> None:
     assert made.password not in repr(made)
     assert "SCRAM" not in repr(made)
     assert set(made.secrets) == {made.password, *made.verifiers.values()}
+    of_run = RunCredentials(verifiers=made.verifiers, secrets=made.secrets)
+    assert repr(of_run) == "RunCredentials()"
 
 
 def test_after_they_were_shown_only_verifiers_are_secret() -> None:
@@ -68,16 +71,16 @@ def test_after_they_were_shown_only_verifiers_are_secret() -> None:
 
 
 def test_they_open_for_their_own_resource_only() -> None:
-    resource, other = Resource(), Resource()
+    own, other = Credential(resource_id=new_id(), number=1), Credential(resource_id=new_id(), number=1)
     made = credentials_make(FORMS)
-    resource.sealed_credentials = made.sealed(resource)
+    own.sealed = made.sealed(own)
     assert made.password is not None
-    assert made.password.encode() not in resource.sealed_credentials
-    assert Credentials.of(resource) == made
-    other.sealed_credentials = resource.sealed_credentials
+    assert made.password.encode() not in own.sealed
+    assert Credentials.of(own) == made
+    other.sealed = own.sealed
     with pytest.raises(SealBrokenError):
         Credentials.of(other)
 
 
-def test_a_resource_without_any_has_none() -> None:
-    assert Credentials.of(Resource()) == Credentials(password=None, verifiers={})
+def test_of_one_that_is_over_nothing_is_left() -> None:
+    assert Credentials.of(Credential(resource_id=new_id(), number=1)) == Credentials(password=None, verifiers={})

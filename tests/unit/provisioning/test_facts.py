@@ -4,7 +4,7 @@ from catalog.models import OfferingVersion
 from platform_api.core.ids import Prefix, show
 from platform_api.tenancy.models import Project
 from provisioning.models import Environment, Resource, Run
-from provisioning.services.execution.credentials import Credentials
+from provisioning.services.execution.credentials import RunCredentials
 from provisioning.services.execution.facts import RunFacts, variables_make
 
 PLATFORM = {
@@ -14,7 +14,7 @@ PLATFORM = {
     "environment": "environment",
     "tier": "tier",
 }
-CREDENTIALS = Credentials(password="the-password", verifiers={"scram-sha-256": "SCRAM-SHA-256$1"})
+CREDENTIALS = RunCredentials(verifiers={"scram-sha-256": "SCRAM-SHA-256$1"}, secrets=("the-password",))
 
 
 def facts_make(*, parameters: dict[str, Any], platform: dict[str, str], verifiers: dict[str, str] | None) -> RunFacts:

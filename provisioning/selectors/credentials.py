@@ -1,0 +1,90 @@
+"""What is told of a resource's credentials: their numbers and times, and never a secret."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.db.models import Q, QuerySet
+
+from platform_api.core.shapes import Shape
+from provisioning.models import Credential, Resource
+
+REPLACED_SHOWN = 10
+"""Former credentials that are told of; all of them stand in the audit trail."""
+
+CREDENTIALS_SHOWN = REPLACED_SHOWN + 2
+"""Besides former ones, one may be in use and one pending."""
+
+
+class PendingCredentialShape(Shape):
+    """New credentials that a run is putting in place, or may have."""
+
+    number: int
+    made_at: datetime
+
+
+class ReplacedCredentialShape(Shape):
+    """Former credentials, which log in no more."""
+
+    number: int
+    made_at: datetime
+    revealed_at: datetime | None
+    replaced_at: datetime
+
+
+class CredentialsShape(Shape):
+    """Which credentials are in use, whether and to whom they were shown, and where they are."""
+
+    number: int | None
+    """1 for the first, one more after each rotation; null until the first are in place."""
+
+    made_at: datetime | None
+    revealed_at: datetime | None
+    revealed_by: str | None
+    pending: PendingCredentialShape | None
+    """While a run puts new ones in place, and after one that did not end well; nothing can be revealed then."""
+
+    url: str
+    rotate_url: str
+    replaced: list[ReplacedCredentialShape]
+    """The newest first, ten at most."""
+
+
+def credentials_shown() -> QuerySet[Credential]:
+    """Return what is told of resources, the newest first: all but secrets and what was never in use."""
+    never_used = Q(applied_at=None, discarded_at__isnull=False)
+    return Credential.objects.defer("sealed").exclude(never_used).order_by("-number")
+
+
+def credentials_of(resource: Resource) -> list[Credential]:
+    """Return what is told of one resource."""
+    return list(credentials_shown().filter(resource=resource)[:CREDENTIALS_SHOWN])
+
+
+def credentials_shape(credentials: Sequence[Credential], *, url: str) -> CredentialsShape:
+    """Return a resource's credentials as callers see them.
+
+    Args:
+        credentials: What is told of the resource, the newest first.
+        url: Where they are revealed.
+    """
+    pending = next((each for each in credentials if each.applied_at is None), None)
+    current = next((each for each in credentials if each.applied_at is not None and each.replaced_at is None), None)
+    return CredentialsShape(
+        number=None if current is None else current.number,
+        made_at=None if current is None else current.made_at,
+        revealed_at=None if current is None else current.revealed_at,
+        revealed_by=None if current is None else current.revealed_by_name or None,
+        pending=None if pending is None else PendingCredentialShape(number=pending.number, made_at=pending.made_at),
+        url=url,
+        rotate_url=f"{url}/rotate",
+        replaced=[
+            ReplacedCredentialShape(
+                number=each.number,
+                made_at=each.made_at,
+                revealed_at=each.revealed_at,
+                replaced_at=each.replaced_at,
+            )
+            for each in credentials
+            if each.replaced_at is not None
+        ][:REPLACED_SHOWN],
+    )
