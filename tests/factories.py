@@ -158,6 +158,12 @@ class Orders:
         resource.save(update_fields=["generation"])
         return self._run(resource, Operation.UPDATE, chosen, {**resource.parameters, **(parameters or {})}, columns)
 
+    def rotate(self, resource: Resource, **columns: Any) -> Run:
+        """Order new credentials, and return the pending run."""
+        resource.generation += 1
+        resource.save(update_fields=["generation"])
+        return self._run(resource, Operation.ROTATE, resource.plan, resource.parameters, columns)
+
     def deprovision(self, resource: Resource, **columns: Any) -> Run:
         """Give a resource back, and return the pending run."""
         self.deprovision_ask(resource)

@@ -137,13 +137,18 @@ def prepare(claimed: Claim) -> RunCredentials:
     return credentials_ensure(claimed, manifest=run.offering_version.manifest)
 
 
+def begin_apply(claimed: Claim) -> None:
+    """Bring a claimed run to its apply."""
+    for status in (RunStatus.PLANNED, RunStatus.CONFIRMED, RunStatus.APPLYING):
+        run_move(claimed, status)
+    credentials_try(claimed)
+
+
 def carry_out(resource: Resource) -> RunCredentials:
     """Let the resource's waiting run be applied, without Terraform; returns the credentials that it put in place."""
     claimed = claim(resource)
     credentials = prepare(claimed)
-    for status in (RunStatus.PLANNED, RunStatus.CONFIRMED, RunStatus.APPLYING):
-        run_move(claimed, status)
-    credentials_try(claimed)
+    begin_apply(claimed)
     run_applied(claimed, status=RunStatus.APPLIED, outputs=OUTPUTS)
     return credentials
 
