@@ -317,6 +317,18 @@ def test_a_deprovision_that_fails_keeps_what_logs_in(orders: Orders, half: Resou
     assert (stand(half), kept(half)) == (["current", "tried"], before)
 
 
+def test_taking_over_is_an_apply_too(orders: Orders, ready: Resource) -> None:
+    run = orders.rotate(ready)
+    killed(run, step="apply", after=2)
+    lost(run)
+    # As if nothing was known any more: the deprovision has to make one of its own to take over with.
+    Credential.objects.filter(resource=ready).update(sealed=None, discarded_at=ClockTimestamp())
+    seen = []
+    client = Interfering(lambda: seen.append(stand(ready)), step="apply", after=1)
+    run_carry_out(worker_make(client=client), hint=orders.deprovision(resource_of(ready.pk)).pk)
+    assert seen[0] == ["discarded", "discarded", "tried"]
+
+
 def keep_new(claim: Claim) -> None:
     credentials_ensure(claim, manifest=run_of(claim.run_id).offering_version.manifest)
 
