@@ -107,6 +107,11 @@ class Client:
         """Change a resource; returns the accepted request."""
         return _accepted(self.call("PATCH", f"resources/{resource['id']}", json={"reason": "resize", **change}))
 
+    def rotate(self, resource: Json) -> Json:
+        """Ask for new credentials of a resource; returns the accepted request."""
+        body = {"reason": "it stood in a chat"}
+        return _accepted(self.call("POST", f"resources/{resource['id']}/credentials/rotate", json=body))
+
     def deprovision(self, resource: Json) -> Json:
         """Give a resource back; returns the accepted request."""
         return _accepted(self.call("DELETE", f"resources/{resource['id']}", params={"confirm": resource["name"]}))

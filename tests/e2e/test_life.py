@@ -106,6 +106,7 @@ def test_another_team_sees_none_of_it(checkout: Client, outsider: Client) -> Non
         ("PATCH", f"resources/{resource['id']}"),
         ("DELETE", f"resources/{resource['id']}?confirm=ledger"),
         ("POST", f"resources/{resource['id']}/credentials"),
+        ("POST", f"resources/{resource['id']}/credentials/rotate"),
         ("GET", "projects/checkout"),
         ("GET", "projects/checkout/environments/default"),
     ]

@@ -1,6 +1,7 @@
-"""The password of a database is shown once to its owner, and is written down nowhere in clear."""
+"""Each password of a database is shown once to its owner, and is written down nowhere in clear."""
 
 import base64
+import json
 import subprocess
 import sys
 import uuid
@@ -11,7 +12,7 @@ import pytest
 import redis
 
 from platform_api.core.ids import Prefix
-from tests.e2e.client import Json
+from tests.e2e.client import Client, Json
 from tests.e2e.evidence import Evidence, Samples, entries, forms, rows, search
 from tests.e2e.live import LiveStack, uuid_of
 
@@ -29,34 +30,45 @@ class Life:
     """One database from order to end, with what was collected of it.
 
     Attributes:
-        password: Shown once.
-        kept: The credentials that were kept until then, opened.
+        passwords: The first and that of its rotation, each shown once.
+        kept: For each of them the credentials that were kept until it was shown, opened.
         samples: By kind of place.
         physical_name: What role and database were called.
         run_id: The first run's id, as the database has it.
         order_key: The order's idempotency key.
     """
 
-    password: str
-    kept: bytes
+    passwords: tuple[str, str]
+    kept: tuple[Json, Json]
     samples: Samples
     physical_name: str
     run_id: str
     order_key: str
 
 
-def credentials_opened(stack: LiveStack, request: Json) -> bytes:
-    """The credentials that are kept for a request's resource, opened with the stack's keys."""
-    resource_id = uuid_of(Prefix.RESOURCE, request["resource"])
+def credentials_opened(stack: LiveStack, resource: Json) -> Json:
+    """The only credentials that are kept for a resource, opened with the stack's keys."""
+    resource_id = uuid_of(Prefix.RESOURCE, resource)
     with stack.control() as control:
-        row = control.execute("SELECT sealed_credentials FROM resource WHERE id = %s", [resource_id]).fetchone()
-    assert row is not None
-    return stack.keys().open(row[0], place=f"resource/{resource_id}/credentials")
+        ((sealed,),) = control.execute(
+            "SELECT sealed FROM credential WHERE resource_id = %s AND sealed IS NOT NULL", [resource_id]
+        ).fetchall()
+    opened: Json = json.loads(stack.keys().open(sealed, place=f"resource/{resource_id}/credentials"))
+    return opened
+
+
+def used(client: Client, resource: Json) -> str:
+    """Reveal a database's password, log in with it, and see that it is shown no second time; returns it."""
+    shown = client.reveal(resource)
+    with psycopg.connect(shown["uri"]) as owner:
+        owner.execute("CREATE TABLE IF NOT EXISTS item (name text)")
+    assert client.call("POST", f"resources/{resource['id']}/credentials").status_code == 410
+    return shown["password"]
 
 
 @pytest.fixture(scope="module")
 def life(live_stack: LiveStack) -> Life:
-    """Provision, update, reveal, use, deprovision, all of it watched."""
+    """Provision, update, reveal, use, rotate, reveal, use, deprovision, all of it watched."""
     live_stack.wait_ready()
     client, evidence, order_key = live_stack.clients["safe"], Evidence(live_stack), str(uuid.uuid4())
     with evidence.watched():
@@ -66,20 +78,19 @@ def life(live_stack: LiveStack) -> Life:
         changed = client.finish(client.update(resource, plan="medium", parameters={"connection_limit": 31}))
         assert changed["status"] == "completed", changed
         evidence.read_tables()
-        kept = credentials_opened(live_stack, request)
-        shown = client.reveal(resource)
-        with psycopg.connect(shown["uri"]) as owner:
-            owner.execute("CREATE TABLE item (name text)")
-        again = client.call("POST", f"resources/{resource['id']}/credentials")
-        assert again.status_code == 410
-        for asked in (request, changed):
+        first, password = credentials_opened(live_stack, resource), used(client, resource)
+        rotated = client.finish(client.rotate(resource))
+        assert rotated["status"] == "completed", rotated
+        evidence.read_tables()
+        second, new_password = credentials_opened(live_stack, resource), used(client, resource)
+        for asked in (request, changed, rotated):
             client.log(asked)
         gone = client.finish(client.deprovision(resource))
         assert gone["status"] == "completed", gone
     evidence.samples["answers"] = {(str(number), body) for number, body in enumerate(client.heard)}
     return Life(
-        password=shown["password"],
-        kept=kept,
+        passwords=(password, new_password),
+        kept=(first, second),
         samples=evidence.samples,
         physical_name=resource["outputs"]["username"],
         run_id=str(live_stack.run_uuid(request)),
@@ -87,10 +98,21 @@ def life(live_stack: LiveStack) -> Life:
     )
 
 
-def test_the_password_is_written_down_nowhere(life: Life) -> None:
-    assert len(life.password) >= 32
-    assert life.password.encode() in life.kept
-    assert search(life.samples, life.password) == {}
+def test_no_password_is_written_down_anywhere(life: Life) -> None:
+    assert len(set(life.passwords)) == 2
+    for password, kept in zip(life.passwords, life.kept, strict=True):
+        assert len(password) >= 32
+        assert kept["password"] == password
+        assert search(life.samples, password) == {}
+
+
+def test_a_verifier_stands_where_terraform_and_the_server_need_it_and_nowhere_else(life: Life) -> None:
+    verifiers = [verifier for kept in life.kept for verifier in kept["verifiers"].values()]
+    assert len(set(verifiers)) == 2
+    for verifier in verifiers:
+        found = search(life.samples, verifier)
+        assert {"run folders", "plans", "states"} <= set(found)
+        assert set(found) <= {"run folders", "plans", "states", "files"}
 
 
 def test_what_is_no_secret_is_found_in_every_kind_of_place(life: Life) -> None:
