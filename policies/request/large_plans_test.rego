@@ -27,3 +27,7 @@ test_the_largest_of_the_others if count(large_plans.deny) == 0
 given_a_deprovision_of_a_large_plan := {"operation": "deprovision", "plan": {"points": 8}}
 
 test_a_deprovision_of_a_large_plan if count(large_plans.deny) == 0
+
+given_a_rotation_of_a_large_plan := {"operation": "rotate", "plan": {"points": 8}}
+
+test_a_rotation_of_a_large_plan if count(large_plans.deny) == 0

@@ -43,3 +43,10 @@ test_a_deprovision_without_a_reason if {
 	count(reason.deny) == 0
 	count(reason.warn) == 0
 }
+
+given_a_rotation_without_a_reason := {"operation": "rotate", "environment": {"tier": "production"}, "reason": ""}
+
+test_a_rotation_without_a_reason if {
+	count(reason.deny) == 0
+	count(reason.warn) == 0
+}

@@ -1,4 +1,5 @@
-# What the rules of this folder are about: orders and changes. Giving back is never refused.
+# What the rules of this folder are about: orders and changes. Giving back is never refused, nor is a rotation: a password
+# that leaked must not wait for a ticket.
 package provision.request.scope
 
 import rego.v1

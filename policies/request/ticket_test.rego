@@ -42,3 +42,7 @@ test_no_ticket_outside_of_production if count(ticket.deny) == 0
 given_a_deprovision_without_a_ticket := {"operation": "deprovision", "environment": {"tier": "production"}, "ticket": null}
 
 test_a_deprovision_without_a_ticket if count(ticket.deny) == 0
+
+given_a_rotation_without_a_ticket := {"operation": "rotate", "environment": {"tier": "production"}, "ticket": null}
+
+test_a_rotation_without_a_ticket if count(ticket.deny) == 0

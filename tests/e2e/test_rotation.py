@@ -14,6 +14,12 @@ from tests.waiting import wait_until
 pytestmark = pytest.mark.live
 
 
+# As the offering's documents say.
+END_OTHERS = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = current_user AND pid <> pg_backend_pid()"
+)
+
+
 def logs_in(shown: dict[str, str]) -> bool:
     """Tell whether a password is taken; whatever else is in the way is no answer."""
     try:
@@ -62,7 +68,11 @@ def test_after_a_rotation_the_new_password_logs_in_and_the_former_does_not(
         assert logs_in(new)
         assert {**new, "password": "", "uri": ""} == {**former, "password": "", "uri": ""}
         assert notes(new) == [("kept",)]
-        assert still_open.execute("SELECT text FROM note").fetchall() == [("kept",)]  # as its documents say
+        assert still_open.execute("SELECT text FROM note").fetchall() == [("kept",)]
+        with psycopg.connect(new["uri"], autocommit=True) as owner:
+            assert owner.execute(END_OTHERS).fetchall() == [(True,)]
+        with pytest.raises(psycopg.OperationalError):
+            still_open.execute("SELECT")
 
     assert numbers(storm, resource) == (2, [1])
     plan = storm.get(f"runs/{done['run']['id']}")["plan"]
