@@ -18,6 +18,12 @@ from fleet_provider.launcher import launch_command
 _ARCHITECTURES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 
 
+def platform_name() -> str:
+    """Name this machine's platform as releases of Terraform and of providers do: ``linux_amd64``."""
+    machine = platform.machine().lower()
+    return f"{platform.system().lower()}_{_ARCHITECTURES.get(machine, machine)}"
+
+
 def mirror_build(folder: Path) -> Path:
     """Write the mirror for this machine's platform.
 
@@ -28,8 +34,7 @@ def mirror_build(folder: Path) -> Path:
     Returns:
         The launcher.
     """
-    target = f"{platform.system().lower()}_{_ARCHITECTURES[platform.machine().lower()]}"
-    launcher = folder / SOURCE / VERSION / target / f"terraform-provider-fleet_v{VERSION}"
+    launcher = folder / SOURCE / VERSION / platform_name() / f"terraform-provider-fleet_v{VERSION}"
     launcher.parent.mkdir(parents=True, exist_ok=True)
     # A shell script, because a "#!" line must be short and must not hold a space; exec keeps the process id.
     launcher.write_text(f"#!/bin/sh\nexec {shlex.join(launch_command('launched()'))}\n", encoding="utf-8")

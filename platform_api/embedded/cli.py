@@ -13,9 +13,11 @@ from typing import TextIO
 
 from platform_api.core.errors import SlipwayError
 from platform_api.embedded.background import stack_end, stack_start
-from platform_api.embedded.console import Console
+from platform_api.embedded.console import Console, question_ask
+from platform_api.embedded.demo.play import demo_play
 from platform_api.embedded.folder import StateFolder
 from platform_api.embedded.parts import PLAN, Plan
+from platform_api.embedded.releases.providing import program_provide
 from platform_api.embedded.status import StackStatus
 from platform_api.embedded.supervisor import Supervisor
 
@@ -68,6 +70,9 @@ def main(argv: Sequence[str], *, plan: Plan = PLAN) -> int:
 
 
 def _up(context: Context) -> int:
+    # Here, because in the background there is nobody to ask.
+    for search in (search for part in context.plan.parts if context.arguments.only == "all" for search in part.needs):
+        program_provide(search, folder=context.folder, environ=os.environ, ask=question_ask, say=context.console.say)
     if context.arguments.detach:
         is_ready = stack_start(
             context.folder,
@@ -107,9 +112,6 @@ def _status(context: Context) -> int:
 
 
 def _demo(context: Context) -> int:
-    # The other commands need no HTTP client, and start sooner without it.
-    from platform_api.embedded.demo.play import demo_play
-
     return demo_play(
         context.folder,
         context.plan,

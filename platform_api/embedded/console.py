@@ -1,5 +1,6 @@
 """Tell a person what goes on: one line for each thing done, and a sign of life where one takes long."""
 
+import sys
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -37,3 +38,19 @@ class Console:
         now = time.monotonic()
         if now - self._said_at >= _BEAT_SECONDS:
             self.say(f"{self._step} ({now - self._step_began_at:.0f} s)")
+
+
+def question_ask(question: str) -> bool | None:
+    """Ask the person at the terminal; anything but a yes is a no.
+
+    Returns:
+        Whether they agree; ``None`` where nobody sits at a terminal.
+    """
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return None
+    try:
+        answer = input(f"{question} [y/N] ")
+    except (EOFError, KeyboardInterrupt):
+        sys.stdout.write("\n")
+        return False
+    return answer.strip().lower() in {"y", "yes"}

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, MutableMapping
 from pathlib import Path
+from types import MappingProxyType
 
 from platform_api.embedded.folder import VARIABLE, StateFolder, private_write
 from platform_api.embedded.secret_files import password_make, sealing_keys_make, secret_once
@@ -64,7 +65,12 @@ def environment_read(folder: StateFolder) -> dict[str, str]:
 
 
 def environment_write(
-    folder: StateFolder, *, urls: Mapping[str, str], api_url: str | None, environ: Mapping[str, str]
+    folder: StateFolder,
+    *,
+    urls: Mapping[str, str],
+    api_url: str | None,
+    environ: Mapping[str, str],
+    programs: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, str]:
     """Write the file, and a secret file for each setting that is no file yet.
 
@@ -73,6 +79,7 @@ def environment_write(
         urls: Addresses of the servers that the stack runs itself, by setting.
         api_url: Where the API answers; ``None`` when it is not part of the stack.
         environ: Settings of the caller, which replace the stack's own.
+        programs: Where programs are that nobody else would find, by setting.
 
     Returns:
         What was written, by name.
@@ -92,6 +99,7 @@ def environment_write(
         entries[f"{name}_FILE"] = str(path)
     if api_url is not None:
         entries[API_URL] = api_url
+    entries |= programs
     lines = ["# Written at each start of the local stack.", *(f"{name}={entries[name]}" for name in entries)]
     private_write(folder.environment, "\n".join(lines) + "\n")
     return entries

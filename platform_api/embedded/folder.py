@@ -57,6 +57,11 @@ class StateFolder:
         """Passwords, keys, and addresses that contain them; one file each."""
         return self.path / "secrets"
 
+    @property
+    def programs(self) -> Path:
+        """Programs that were downloaded because they were found nowhere else."""
+        return self.path / "programs"
+
     def log(self, part: str) -> Path:
         """Where a part's output goes."""
         return self.path / "logs" / f"{part}.log"

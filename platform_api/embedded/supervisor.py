@@ -18,6 +18,7 @@ from platform_api.embedded.logs import log_since, log_size, log_tail
 from platform_api.embedded.parts import API, Part, Plan, Preparation
 from platform_api.embedded.ports import HOST, api_port, port_is_free
 from platform_api.embedded.ready import http_answers, socket_answers
+from platform_api.embedded.releases.providing import program_look
 from platform_api.embedded.server import Server
 from platform_api.embedded.servers import REPLACED_BY, servers_build, servers_start, servers_wanted
 from platform_api.embedded.state import PartState, PartStatus, Phase, State, state_load
@@ -26,7 +27,6 @@ from platform_api.process.commands import Command
 from platform_api.process.identity import ProcessIdentity
 from platform_api.process.ladders import TERMINATE_LADDER
 from platform_api.process.orphans import orphans_adopt, orphans_collect
-from platform_api.process.programs import program_find
 from platform_api.process.runner import run
 
 Scope = Literal["all", "servers"]
@@ -83,6 +83,7 @@ class Supervisor:
         self._state = State()
         self._servers: list[Server] = []
         self._entries: Mapping[str, str] = {}
+        self._downloads: dict[str, str] = {}
         self._server_keepers: list[Keeper] = []
         self._part_keepers: list[Keeper] = []
         self._has_moved = False
@@ -129,7 +130,9 @@ class Supervisor:
         """
         if self._scope == "all":
             for search in (search for part in self._plan.parts for search in part.needs):
-                program_find(search, self._environ)
+                program = program_look(search, folder=self._folder, environ=self._environ)
+                if program.path.parent == self._folder.programs:
+                    self._downloads[search.variable] = str(program.path)
 
     def _start_servers(self) -> None:
         self._console.step("starting the servers")
@@ -177,7 +180,13 @@ class Supervisor:
             ports[API] = api_port(self._environ, kept=self._state.ports.get(API), taken=list(ports.values()))
             self._state.api_url = f"http://{HOST}:{ports[API]}"
         self._state.ports |= ports
-        self._entries = environment_write(self._folder, urls=urls, api_url=self._state.api_url, environ=self._environ)
+        self._entries = environment_write(
+            self._folder,
+            urls=urls,
+            api_url=self._state.api_url,
+            environ=self._environ,
+            programs=self._downloads,
+        )
         self._record(Phase.STARTING)
         if not has_parts:
             return

@@ -72,13 +72,15 @@ def program_find(
     environ: Mapping[str, str] = os.environ,
     *,
     known: Mapping[str, Path | None] = MappingProxyType({}),
+    spare: Mapping[str, Path | None] = MappingProxyType({}),
 ) -> Program:
-    """Find a program by its variable, else at a known place, else by its names on PATH.
+    """Find a program by its variable, else at a known place, else by its names on PATH, else at a spare place.
 
     Args:
         search: What to look for.
         environ: Where the variable and PATH are read from.
         known: Places that come before PATH: what a person calls the place, and the file there, if any.
+        spare: Places that come after it, likewise.
 
     Raises:
         ProgramMissingError: Nothing was found that runs and is new enough. A variable that is set is
@@ -90,7 +92,7 @@ def program_find(
     else:
         path = environ.get("PATH", os.defpath)
         on_path = {f"{name} on PATH ({path})": shutil.which(name, path=path) for name in search.names}
-        found, looked = _search(search, {**known, **on_path})
+        found, looked = _search(search, {**known, **on_path, **spare})
     if found is None:
         raise ProgramMissingError(
             f"{search.title} {_dotted(search.minimum)} or newer was not found. Looked at: {'; '.join(looked)}.",

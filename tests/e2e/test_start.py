@@ -23,7 +23,7 @@ def test_a_stack_without_terraform_does_not_start_and_says_what_to_install(tmp_p
     answer = stack.cli("up", "--detach", TERRAFORM_BIN=NOWHERE)
 
     assert answer.returncode == 1
-    assert all(text in answer.stdout for text in TOLD)
+    assert all(text in answer.stderr for text in TOLD)
     assert "Traceback" not in answer.stdout + answer.stderr
     assert stack.processes == []
 

@@ -10,7 +10,7 @@ from typing import TextIO
 
 from platform_api.core.errors import UnavailableError
 from platform_api.embedded.background import stack_end, stack_start
-from platform_api.embedded.console import Console
+from platform_api.embedded.console import Console, question_ask
 from platform_api.embedded.demo.access import Access, access_make
 from platform_api.embedded.demo.api import Api
 from platform_api.embedded.demo.display import Display, Style
@@ -19,8 +19,9 @@ from platform_api.embedded.demo.stage import PROJECT, Stage
 from platform_api.embedded.folder import StateFolder
 from platform_api.embedded.lock import demo_lock
 from platform_api.embedded.parts import Plan
+from platform_api.embedded.releases.providing import program_provide
 from platform_api.embedded.status import WELL, StackStatus
-from platform_api.process.programs import terraform_find
+from platform_api.process.programs import TERRAFORM
 
 INTERRUPTED = 130  # what shells say of a program that Ctrl-C ended
 _READY_SECONDS = 60
@@ -40,7 +41,7 @@ def demo_play(
 ) -> int:
     """Play the demo.
 
-    1. Look for Terraform, before anything is started.
+    1. Look for Terraform, before anything is started; where it is missing, offer to download it.
     2. Start the stack, unless it runs.
     3. Make a user and play the journey.
     4. Take the stack down, if it was started here and is not to be kept.
@@ -60,7 +61,7 @@ def demo_play(
         SlipwayError: Anything else; the text says what was expected, what came, and where to look.
     """
     display = Display(stream, environ)
-    terraform = terraform_find(environ)
+    terraform = program_provide(TERRAFORM, folder=folder, environ=environ, ask=question_ask, say=display.say)
     display.say(f"Terraform {'.'.join(map(str, terraform.version))} is {terraform.path}", Style.FAINT)
     folder.make()
     try:

@@ -4,6 +4,7 @@ import sys
 
 from platform_api.embedded.cli import main
 from platform_api.embedded.parts import API, Part, Plan, Preparation
+from platform_api.process.programs import TERRAFORM
 
 _MODULE = "tests.integration.embedded.program"
 _API = """
@@ -37,7 +38,7 @@ PLAN = Plan(
     preparations=(Preparation(name="prepare", argv=(sys.executable, "-IS", "-c", _PREPARE)),),
     parts=(
         Part(name=API, argv=(sys.executable, "-I", "-c", _API, "{port}"), ready_path="/health/ready"),
-        Part(name="worker", argv=(sys.executable, "-IS", "-c", _WORKER), settle_seconds=0.1),
+        Part(name="worker", argv=(sys.executable, "-IS", "-c", _WORKER), settle_seconds=0.1, needs=(TERRAFORM,)),
     ),
 )
 
