@@ -10,7 +10,7 @@ OFFLINE := DJANGO_SETTINGS_MODULE=platform_api.settings.test DATABASE_URL=postgr
 LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format up down status lock openapi clean
+.PHONY: help install demo test lint format up down status lock openapi compose-secrets compose-smoke clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -59,6 +59,12 @@ openapi: $(INSTALLED) ## Write docs/openapi.yaml anew
 lock: $(INSTALLED) ## Pin the dependencies of pyproject.toml anew
 	$(LOCK) pyproject.toml --extra embedded -o requirements/runtime.txt
 	$(LOCK) --constraints requirements/runtime.txt pyproject.toml --extra embedded --group development -o requirements/development.txt
+
+compose-secrets: ## Make the secrets of docker-compose.yml, once
+	$(PYTHON) -m platform_api.embedded.containers.secrets containers/secrets
+
+compose-smoke: ## Build the containers, play the demo in them, take them away again
+	PYTHON=$(PYTHON) containers/smoke
 
 clean: ## Remove what was installed and made; the stack's data too
 	rm -rf .venv .slipway .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

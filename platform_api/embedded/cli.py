@@ -115,6 +115,7 @@ def _demo(context: Context) -> int:
     return demo_play(
         context.folder,
         context.plan,
+        service_url=context.arguments.url,
         is_kept=context.arguments.keep,
         console=context.console,
         stream=sys.stdout,
@@ -130,7 +131,9 @@ def _up_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _demo_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--keep", action="store_true", help="leave the stack running, and print how to log in")
+    choice = parser.add_mutually_exclusive_group()
+    choice.add_argument("--keep", action="store_true", help="leave the stack running, and print how to log in")
+    choice.add_argument("--url", help="play on the service at this address, whose settings the environment holds")
 
 
 def _status_options(parser: argparse.ArgumentParser) -> None:

@@ -32,6 +32,13 @@ def sealing_keys_make() -> str:
     return f"1:{base64.b64encode(secrets.token_bytes(32)).decode()}"
 
 
+def valkey_users(user: str, password: str) -> str:
+    """List one administrator for a Valkey's file of users, by the hash of the password; nobody else may log in."""
+    digest = hashlib.sha256(password.encode()).hexdigest()
+    nobody = "" if user == "default" else "user default off\n"
+    return f"{nobody}user {user} on #{digest} ~* &* +@all\n"
+
+
 def scram_verifier(password: str) -> str:
     """Turn a password into what PostgreSQL stores of it (RFC 5803).
 

@@ -1,13 +1,12 @@
 """A Valkey (or Redis) of our own: loopback only, with a password, its data kept in an append-only file."""
 
-import hashlib
 import signal
 from pathlib import Path
 
 from platform_api.embedded.folder import StateFolder, private_write
 from platform_api.embedded.ports import HOST
 from platform_api.embedded.ready import valkey_answers
-from platform_api.embedded.secret_files import password_make, secret_once
+from platform_api.embedded.secret_files import password_make, secret_once, valkey_users
 from platform_api.embedded.server import Server, ServerSettings
 from platform_api.process.commands import Command
 from platform_api.process.ladders import Ladder, Step
@@ -76,9 +75,7 @@ class ValkeyServer(Server):
         # it.
         users = self.data / "users.acl"
         if not users.exists():
-            digest = hashlib.sha256(self._password().encode()).hexdigest()
-            default = "" if self._user == "default" else "user default off\n"
-            private_write(users, f"{default}user {self._user} on #{digest} ~* &* +@all\n")
+            private_write(users, valkey_users(self._user, self._password()))
         return None
 
     def prepared(self) -> None:

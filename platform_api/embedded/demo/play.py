@@ -4,7 +4,7 @@ import secrets
 import signal
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from types import FrameType
 from typing import TextIO
 
@@ -37,7 +37,14 @@ class StackUnusableError(UnavailableError):
 
 
 def demo_play(
-    folder: StateFolder, plan: Plan, *, is_kept: bool, console: Console, stream: TextIO, environ: Mapping[str, str]
+    folder: StateFolder,
+    plan: Plan,
+    *,
+    service_url: str | None,
+    is_kept: bool,
+    console: Console,
+    stream: TextIO,
+    environ: Mapping[str, str],
 ) -> int:
     """Play the demo.
 
@@ -49,6 +56,8 @@ def demo_play(
     Args:
         folder: The stack's folder.
         plan: What the stack runs on top of its servers.
+        service_url: A service that somebody else runs, and whose settings ``environ`` holds; then there is neither
+            Terraform to look for nor a stack to start.
         is_kept: Leave the stack running, and print how to log in if all was seen.
         console: Tells how the stack is taken down.
         stream: Where the journey is shown.
@@ -61,11 +70,13 @@ def demo_play(
         SlipwayError: Anything else; the text says what was expected, what came, and where to look.
     """
     display = Display(stream, environ)
-    terraform = program_provide(TERRAFORM, folder=folder, environ=environ, ask=question_ask, say=display.say)
-    display.say(f"Terraform {'.'.join(map(str, terraform.version))} is {terraform.path}", Style.FAINT)
+    if service_url is None:
+        terraform = program_provide(TERRAFORM, folder=folder, environ=environ, ask=question_ask, say=display.say)
+        display.say(f"Terraform {'.'.join(map(str, terraform.version))} is {terraform.path}", Style.FAINT)
     folder.make()
+    place = nullcontext(service_url) if service_url else _stack(folder, plan, display, console, is_kept=is_kept)
     try:
-        with _interruptible(), demo_lock(folder), _stack(folder, plan, display, console, is_kept=is_kept) as url:
+        with _interruptible(), demo_lock(folder), place as url:
             with display.step("Make a user, a project and a token"):
                 access = access_make(folder, environ)
                 display.say(f"user {access.username}, team {PROJECT}, project {PROJECT}")
@@ -73,7 +84,7 @@ def demo_play(
                 stage = Stage(
                     api=api,
                     display=display,
-                    logs=folder.path / "logs",
+                    logs=f"those of {url}" if service_url else str(folder.path / "logs"),
                     username=access.username,
                     suffix=secrets.token_hex(_NAME_BYTES),
                 )

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -33,8 +32,8 @@ class Stage:
 
     api: Api
     display: Display
-    # Where the parts of the stack write their logs.
-    logs: Path
+    # Where the logs are, in a person's words.
+    logs: str
     # The log-in name that the demo acts as.
     username: str
     # Names of this demo's resources end in it.

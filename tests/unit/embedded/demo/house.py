@@ -2,7 +2,6 @@
 
 import io
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -35,7 +34,7 @@ class House:
         self.stage = Stage(
             api=Api("http://127.0.0.1:1", "token", transport=httpx.MockTransport(self._answer)),
             display=Display(self.stream, {}),
-            logs=Path("/state/logs"),
+            logs="/state/logs",
             username="demo",
             suffix="0a1b2c",
         )

@@ -1,0 +1,139 @@
+"""What docker-compose.yml promises: read as YAML always, by docker-compose itself where it is at hand."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from platform_api.embedded.containers.secrets import BUNDLES
+from platform_api.settings import base
+
+ROOT = Path(__file__).resolve().parents[3]
+FILE = ROOT / "docker-compose.yml"
+COMPOSE: dict[str, Any] = yaml.safe_load(FILE.read_text())
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+ONE_SHOT = {"migrate", "demo"}
+LONG_RUNNING = sorted(set(SERVICES) - ONE_SHOT)
+OURS = sorted(name for name, service in SERVICES.items() if "build" in service)
+
+every_service = pytest.mark.parametrize("name", sorted(SERVICES))
+
+
+def secrets_of(name: str) -> set[str]:
+    return set(SERVICES[name].get("secrets", []))
+
+
+@pytest.mark.parametrize("name", LONG_RUNNING)
+def test_every_service_that_stays_has_a_health_check_and_comes_back(name: str) -> None:
+    assert SERVICES[name]["healthcheck"]["test"][0] in {"CMD", "CMD-SHELL"}
+    assert SERVICES[name]["restart"] == "unless-stopped"
+    assert re.fullmatch(r"\d+[sm]", SERVICES[name]["stop_grace_period"])
+
+
+@every_service
+def test_no_service_may_more_than_it_must(name: str) -> None:
+    service = SERVICES[name]
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["read_only"] is True
+    assert service["init"] is True
+    assert not {"privileged", "cap_add", "pid", "ipc", "devices"} & set(service)
+    assert not any("docker.sock" in volume for volume in service.get("volumes", []))
+
+
+@every_service
+def test_no_service_runs_as_root(name: str) -> None:
+    if name in OURS:
+        users = re.findall(r"^USER (\S+)", (ROOT / "Dockerfile").read_text(), flags=re.MULTILINE)
+        assert users == ["10001:10001"]
+        assert "user" not in SERVICES[name]
+    else:
+        assert SERVICES[name]["user"] in {"postgres", "valkey"}
+
+
+@every_service
+def test_secrets_are_files_and_no_value_looks_like_one(name: str) -> None:
+    for variable, value in SERVICES[name].get("environment", {}).items():
+        if variable.endswith("_FILE"):
+            assert str(value).removeprefix("/run/secrets/") in secrets_of(name)
+        else:
+            assert not re.search(r"PASSWORD|SECRET|KEY|TOKEN|_URL$", variable), variable
+    assert not re.search(r"://[^/\s]*:[^/\s]*@", yaml.safe_dump(SERVICES[name]))
+
+
+def test_only_the_migration_may_act_as_the_owner_of_the_tables() -> None:
+    assert [name for name in SERVICES if "database_owner_url" in secrets_of(name)] == ["migrate"]
+
+
+def test_the_policy_helper_has_neither_network_nor_secrets_nor_settings() -> None:
+    policy = SERVICES["policy"]
+    assert policy["network_mode"] == "none"
+    assert not {"networks", "environment", "ports"} & set(policy)
+    assert policy["secrets"] == []
+
+
+def test_only_the_worker_brings_terraform_and_reaches_both_sides() -> None:
+    assert [name for name in OURS if SERVICES[name]["build"]["target"] == "worker"] == ["worker"]
+    both = [name for name in LONG_RUNNING if {"control", "fleet"} <= set(SERVICES[name].get("networks", []))]
+    assert both == ["worker"]
+    assert COMPOSE["networks"]["control"] == COMPOSE["networks"]["fleet"] == {"internal": True}
+
+
+def test_what_is_published_is_published_on_this_machine_alone() -> None:
+    ports = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
+    assert list(ports) == ["api"]
+    assert all(port.startswith("127.0.0.1:") for port in ports["api"])
+
+
+def test_nothing_of_the_service_starts_before_the_tables_are_there() -> None:
+    for name in ("api", "dispatcher", "worker"):
+        assert SERVICES[name]["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}
+    assert SERVICES["api"]["depends_on"]["policy"] == {"condition": "service_healthy"}
+
+
+def test_every_secret_that_is_named_is_made_and_every_one_made_is_used() -> None:
+    made = {name for bundle in BUNDLES for name in bundle.names}
+    assert set(COMPOSE["secrets"]) == made == set().union(*map(secrets_of, SERVICES))
+
+
+def test_every_mounted_file_is_there_and_what_is_run_may_be_run() -> None:
+    mounted = [
+        ROOT / volume.split(":")[0]
+        for service in SERVICES.values()
+        for volume in service.get("volumes", [])
+        if volume.startswith("./")
+    ]
+    assert len(mounted) == 6
+    assert all(file.is_file() for file in mounted)
+    assert all(file.stat().st_mode & 0o100 for file in mounted if file.suffix == ".sh")
+
+
+def test_the_databases_are_set_up_by_the_documented_files() -> None:
+    assert "./docs/database-users.sql:/slipway/database-users.sql:ro" in SERVICES["db"]["volumes"]
+    assert "./docs/fleet-admin.sql:/slipway/fleet-admin.sql:ro" in SERVICES["fleet-db"]["volumes"]
+
+
+def test_the_image_holds_every_app_and_neither_tests_nor_secrets() -> None:
+    allowed = re.findall(r"^!(\S+)", (ROOT / ".dockerignore").read_text(), flags=re.MULTILINE)
+    copied = re.findall(r"^COPY (?!--from)(.+) \S+$", (ROOT / "Dockerfile").read_text(), flags=re.MULTILINE)
+    sources = {source for line in copied for source in line.split()}
+    ours = {app.split(".")[0] for app in base.INSTALLED_APPS if (ROOT / app.split(".")[0]).is_dir()}
+    assert ours | {"fleet_provider", "policies", "terraform_modules", "manage.py"} <= sources
+    assert sources == set(allowed)
+    assert not {"tests", "containers/secrets", ".env", ".slipway"} & sources
+
+
+@pytest.mark.skipif(shutil.which("docker-compose") is None, reason="docker-compose is not on PATH")
+def test_docker_compose_accepts_the_file() -> None:
+    answer = subprocess.run(
+        ("docker-compose", "--file", str(FILE), "config", "--quiet"),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert answer.returncode == 0, answer.stderr
