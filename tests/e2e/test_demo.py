@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from platform_api.embedded.environment import environment_read
 from platform_api.embedded.folder import CHECKOUT, StateFolder
 from platform_api.embedded.leftovers import leftovers_find
 from platform_api.embedded.state import state_load
@@ -110,7 +111,9 @@ def test_a_demo_sees_everything_hides_the_passwords_and_takes_down_what_it_start
     assert demo.is_down
 
 
-def test_what_an_aborted_demo_leaves_the_next_one_removes_and_a_kept_stack_can_be_logged_in_to(demo: Demo) -> None:
+def test_what_an_aborted_demo_leaves_the_next_one_removes_and_a_kept_stack_can_be_used(
+    demo: Demo, tmp_path: Path
+) -> None:
     with demo.start("demo") as process:
         assert process.stdout is not None
         assert any(line.endswith("  Use the database\n") for line in process.stdout)
@@ -142,6 +145,14 @@ def test_what_an_aborted_demo_leaves_the_next_one_removes_and_a_kept_stack_can_b
     code, shown = demo.run("demo")
     assert code == 0, shown
     assert titles(shown) == STEPS[1:-1]
+
+    visitor = Demo(tmp_path / "elsewhere")
+    visitor.environ |= {**environment_read(demo.folder), "TERRAFORM_BIN": "/nowhere"}
+    code, shown = visitor.run("demo", "--url", visitor.environ["SLIPWAY_API_URL"])
+    assert code == 0, shown
+    assert titles(shown) == STEPS[1:-1]
+    assert not visitor.folder.state.exists(), "where somebody else runs the service, no stack is started"
+
     assert demo.run("status")[0] == 0
     assert demo.run("down")[0] == 0
     assert demo.is_down
