@@ -76,10 +76,10 @@ def test_the_policy_helper_has_neither_network_nor_secrets_nor_settings() -> Non
     assert policy["secrets"] == []
 
 
-def test_only_the_worker_brings_terraform_and_reaches_both_sides() -> None:
+def test_only_the_worker_brings_terraform_and_only_worker_and_limits_reach_both_sides() -> None:
     assert [name for name in OURS if SERVICES[name]["build"]["target"] == "worker"] == ["worker"]
     both = [name for name in LONG_RUNNING if {"control", "fleet"} <= set(SERVICES[name].get("networks", []))]
-    assert both == ["worker"]
+    assert both == ["limits", "worker"]
     assert COMPOSE["networks"]["control"] == COMPOSE["networks"]["fleet"] == {"internal": True}
 
 
@@ -90,7 +90,7 @@ def test_what_is_published_is_published_on_this_machine_alone() -> None:
 
 
 def test_nothing_of_the_service_starts_before_the_tables_are_there() -> None:
-    for name in ("api", "dispatcher", "worker"):
+    for name in ("api", "dispatcher", "limits", "worker"):
         assert SERVICES[name]["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}
     assert SERVICES["api"]["depends_on"]["policy"] == {"condition": "service_healthy"}
 
