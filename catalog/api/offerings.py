@@ -1,7 +1,9 @@
 """The catalog as those who order see it."""
 
 import re
+from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, ClassVar
 
 import msgspec
@@ -13,6 +15,7 @@ from rest_framework.views import APIView
 
 from catalog.models import Offering, OfferingVersion, Plan
 from catalog.models.offerings import OfferingKind
+from catalog.selectors.compositions import component_plans
 from catalog.selectors.offerings import offering_get, offerings_visible
 from platform_api.core.http.paging import FilterInvalidError
 from platform_api.core.http.shapes import shape_response
@@ -21,6 +24,9 @@ from platform_api.core.ids import Prefix, show
 from platform_api.core.shapes import Cost, Money, Shape
 from platform_api.tenancy.api.permissions import caller_of
 from platform_api.tenancy.models.scopes import Scope
+
+ComponentPlans = Mapping[tuple[str, str, str], Plan]
+"""Plans by offering, version and plan, as components name them."""
 
 TAG = re.compile(r"[a-z0-9][a-z0-9-]{0,39}\Z")
 """What a manifest's tags look like."""
@@ -87,8 +93,41 @@ class OutputShape(Shape):
     sensitive: bool
 
 
+class ComponentOfOfferingShape(Shape):
+    """A part of a composed offering: what is ordered, with which parameters, and what is wired to what."""
+
+    name: str
+    offering: str
+    version: str
+    plan: str
+    parameters: dict[str, Any]
+    wiring: dict[str, str]
+    cost: Cost
+    points: int
+
+
+class ExpiryShape(Shape):
+    """How long an environment lives: unless the caller says, and at most."""
+
+    default_seconds: int
+    maximum_seconds: int
+
+
+class CompositionShape(Shape):
+    """What only a composed offering has; ordered with ``PUT /api/v1/projects/{project}/environments/{name}``."""
+
+    tier: str
+    expiry: ExpiryShape | None
+    """Null where what is made stays."""
+
+    cost: Cost
+    """Of all components."""
+
+    points: int
+
+
 class OfferingShape(Shape):
-    """An offering as its current version says it."""
+    """An offering as its current version says it; a composed one has components, and no plans."""
 
     id: str
     slug: str
@@ -105,6 +144,8 @@ class OfferingShape(Shape):
     plans: list[PlanOfOfferingShape]
     parameters_schema: dict[str, Any]
     outputs: list[OutputShape]
+    composition: CompositionShape | None
+    components: list[ComponentOfOfferingShape] | None
 
 
 def _plan(plan: Plan) -> PlanOfOfferingShape:
@@ -113,7 +154,7 @@ def _plan(plan: Plan) -> PlanOfOfferingShape:
         title=plan.title,
         description=plan.description,
         status=plan.status,
-        cost=Cost(monthly=Money(amount=str(plan.monthly_amount), currency=plan.currency)),
+        cost=_cost(plan.monthly_amount, plan.currency),
         points=plan.quota_points,
         parameters=plan.parameters,
         limits=plan.limits,
@@ -130,11 +171,55 @@ def _version(version: OfferingVersion) -> VersionShape:
     )
 
 
-def offering_shape(offering: Offering) -> OfferingShape:
-    """Return an offering as those who order see it; versions and plans are loaded."""
-    current = offering.current
-    if current is None:
+def _current(offering: Offering) -> OfferingVersion:
+    if offering.current is None:
         raise TypeError("an offering that is shown has a version")
+    return offering.current
+
+
+def _components(version: OfferingVersion, plans: ComponentPlans) -> list[ComponentOfOfferingShape]:
+    return [
+        _component(part, plans[part["offering"], part["version"], part["plan"]])
+        for part in version.manifest["components"]
+    ]
+
+
+def _component(part: dict[str, Any], plan: Plan) -> ComponentOfOfferingShape:
+    return ComponentOfOfferingShape(
+        name=part["name"],
+        offering=part["offering"],
+        version=part["version"],
+        plan=part["plan"],
+        parameters=part.get("parameters", {}),
+        wiring=part.get("wiring", {}),
+        cost=_cost(plan.monthly_amount, plan.currency),
+        points=plan.quota_points,
+    )
+
+
+def _composition(version: OfferingVersion, plans: ComponentPlans) -> CompositionShape:
+    parts = [plans[part["offering"], part["version"], part["plan"]] for part in version.manifest["components"]]
+    expiry = version.manifest["expiry"]
+    return CompositionShape(
+        tier=version.manifest["tier"],
+        expiry=None if expiry is None else msgspec.convert(expiry, ExpiryShape),
+        cost=_cost(sum((plan.monthly_amount for plan in parts), Decimal(0)), parts[0].currency),
+        points=sum(plan.quota_points for plan in parts),
+    )
+
+
+def _cost(amount: Decimal, currency: str) -> Cost:
+    return Cost(monthly=Money(amount=str(amount), currency=currency))
+
+
+def offering_shape(offering: Offering, *, plans: ComponentPlans) -> OfferingShape:
+    """Return an offering as those who order see it.
+
+    Args:
+        offering: With its versions and their plans loaded.
+        plans: Those that its components name, if it is composed.
+    """
+    current = _current(offering)
     manifest = current.manifest
     return OfferingShape(
         id=show(Prefix.OFFERING, offering.pk),
@@ -152,6 +237,8 @@ def offering_shape(offering: Offering) -> OfferingShape:
         plans=[_plan(plan) for plan in current.plans.all()],
         parameters_schema=current.parameters_schema,
         outputs=msgspec.convert(current.outputs, list[OutputShape]),
+        composition=_composition(current, plans) if current.is_composed else None,
+        components=_components(current, plans) if current.is_composed else None,
     )
 
 
@@ -181,9 +268,13 @@ class OfferingList(ListView):
             raise FilterInvalidError(msg, remedy="Tags have 1 to 40 of: a-z, 0-9, hyphen.")
         return offerings_visible(caller=caller_of(request), kind=OfferingKind(kind) if kind else None, tag=tag)
 
+    def prepare(self, rows: list[Any]) -> None:
+        """Look up the plans that components on the page name, at once."""
+        self.plans = component_plans(_current(row) for row in rows)
+
     def show(self, row: Offering) -> OfferingShape:
         """Return one offering in its shape."""
-        return offering_shape(row)
+        return offering_shape(row, plans=self.plans)
 
 
 class OfferingDetail(APIView):
@@ -194,4 +285,5 @@ class OfferingDetail(APIView):
     @extend_schema(operation_id="offering_get", responses=OfferingShape)
     def get(self, request: Request, offering: str) -> HttpResponse:
         """Show an offering."""
-        return shape_response(offering_shape(offering_get(offering=offering)))
+        found = offering_get(offering=offering)
+        return shape_response(offering_shape(found, plans=component_plans([_current(found)])))

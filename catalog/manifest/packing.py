@@ -1,13 +1,13 @@
 """A module as one value: the files that Terraform needs, packed so that equal files give equal bytes.
 
 Tests, examples, README and manifest are left out: changing them is no new version of the module. The manifest is
-compared by itself.
+compared by itself. A composed offering has no module; what is packed of it is its manifest.
 """
 
 import hashlib
 import io
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 from catalog.schema.problems import ModuleBrokenError, Problem
@@ -38,10 +38,30 @@ def module_pack(folder: Path) -> bytes:
     Raises:
         ModuleBrokenError: Links, files with values or state, or more than 1 MiB.
     """
+    return _pack(folder, _files(folder))
+
+
+def manifest_pack(folder: Path, manifest: str) -> bytes:
+    """Return an uncompressed tar of a composed offering: its manifest, and nothing else.
+
+    Raises:
+        ModuleBrokenError: The manifest is a link; or there are files beside it that would belong to a module.
+    """
+    strange = [
+        Problem(path.name, 1, "a composed offering has no module; move it into one of its own")
+        for path in _files(folder)
+        if path.name != manifest
+    ]
+    if strange:
+        raise ModuleBrokenError(strange)
+    return _pack(folder, [folder / manifest])
+
+
+def _pack(folder: Path, paths: Iterable[Path]) -> bytes:
     problems: list[Problem] = []
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as tar:
-        for path in _files(folder):
+        for path in paths:
             name = path.relative_to(folder).as_posix()
             if path.is_symlink() or not path.is_file():
                 problems.append(Problem(name, 1, "links and devices are not taken; a module is plain files"))

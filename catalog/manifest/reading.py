@@ -70,11 +70,20 @@ def _or_none(read: Callable[[Path], T], folder: Path, problems: list[Problem]) -
         return None
 
 
-def _manifest(folder: Path) -> Document:
+def manifest_read(folder: Path, *, judge: Judge) -> Document:
+    """Read a manifest that has the right form, and the right name.
+
+    Args:
+        folder: Where it lies.
+        judge: Judges its form.
+
+    Raises:
+        ModuleBrokenError: With everything that is wrong in it.
+    """
     document = document_read(folder / MANIFEST)
     problems = [
         document.problem(finding["pointer"], f"{_member(finding['pointer'])}{finding['detail']} {finding['remedy']}")
-        for finding in _format_judge().judge(document.value)
+        for finding in judge.judge(document.value)
     ]
     if not problems and document.value["slug"] != folder.resolve().name:
         reason = f"the slug has to be the folder's name, {folder.resolve().name}"
@@ -84,9 +93,19 @@ def _manifest(folder: Path) -> Document:
     return document
 
 
+def _manifest(folder: Path) -> Document:
+    return manifest_read(folder, judge=_format_judge())
+
+
 @cache
 def _format_judge() -> Judge:
-    return Judge(json.loads(FORMAT.read_text(encoding="utf-8")), root="#")
+    return Judge(format_load(FORMAT), root="#")
+
+
+def format_load(path: Path) -> Schema:
+    """Return the schema of a form of manifest."""
+    schema: Schema = json.loads(path.read_text(encoding="utf-8"))
+    return schema
 
 
 def _member(pointer: str) -> str:

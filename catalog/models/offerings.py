@@ -95,8 +95,11 @@ class OfferingVersionManager(models.Manager["OfferingVersion"]):
 class OfferingVersion(models.Model):
     """A revision of an offering, pinned: the module itself, what it takes and gives, and its manifest.
 
+    A composed one has no module of its own: it names components, and has neither plans nor a target.
+
     Attributes:
-        module: Deterministic tar of the module; workers build from it, so later edits of files change nothing.
+        module: Deterministic tar of the module; workers build from it, so later edits of files change nothing. Of a
+            composed version, of its manifest.
         manifest: ``offering.yaml`` as it was published; an offering without credentials has null there.
         parameters_schema: JSON Schema 2020-12 of what a request may set.
         variables: Every variable with its type, default, flags, and who sets it.
@@ -108,13 +111,15 @@ class OfferingVersion(models.Model):
     offering = models.ForeignKey(Offering, on_delete=models.PROTECT, related_name="versions")
     version = models.CharField(max_length=20)
     status = models.CharField(max_length=16, choices=VersionStatus, default=VersionStatus.PUBLISHED)
-    digest = models.CharField(max_length=64, help_text="SHA-256 of the packed module, in hex.")
+    digest = models.CharField(max_length=64, help_text="SHA-256 of what is packed, in hex.")
     module = models.BinaryField()
     manifest = models.JSONField()
     parameters_schema = models.JSONField()
     variables = models.JSONField()
     outputs = models.JSONField()
-    connection_kind = models.CharField(max_length=16, choices=ConnectionKind)
+    connection_kind = models.CharField(  # noqa: DJ001 - no target is null, not a kind with an empty name
+        max_length=16, choices=ConnectionKind, null=True
+    )
     published_at = models.DateTimeField(db_default=Now(), editable=False)
     published_by = models.CharField(max_length=200, help_text="Name of the publisher at that time.")
     sunset_at = models.DateTimeField(null=True, blank=True)
@@ -139,6 +144,11 @@ class OfferingVersion(models.Model):
                 name="offering_version_connection_kind_is_known",
             ),
             models.CheckConstraint(
+                condition=Q(connection_kind=None, manifest__has_key="components")
+                | (Q(connection_kind__isnull=False) & ~Q(manifest__has_key="components")),
+                name="offering_version_has_a_target_or_components",
+            ),
+            models.CheckConstraint(
                 condition=Q(sunset_at=None) | ~Q(status=VersionStatus.PUBLISHED),
                 name="offering_version_sunset_is_of_old_ones",
             ),
@@ -146,6 +156,19 @@ class OfferingVersion(models.Model):
 
     def __str__(self) -> str:
         return f"{self.offering_id} {self.version}"
+
+    @property
+    def is_composed(self) -> bool:
+        """Whether it is made of components, and orders an environment instead of a resource."""
+        return "components" in self.manifest
+
+    @property
+    def target_kind(self) -> str:
+        """Kind of target that it is made on; a composed one has none."""
+        if self.connection_kind is None:
+            msg = f"{self} is composed; only its components have targets"
+            raise TypeError(msg)
+        return self.connection_kind
 
     @property
     def order(self) -> tuple[int, ...]:

@@ -18,6 +18,8 @@ from catalog.selectors.keeping import MAX_KEPT, Kept
 from platform_api.core.errors import RequestRefusedError
 from platform_api.core.judgement import Finding, Judge
 
+ENSURE = "Order it with PUT /api/v1/projects/{project}/environments/{name}."
+
 
 class NotOrderableError(RequestRefusedError):
     """No such offering, version or plan, or none that can be ordered; the finding lists the choices."""
@@ -121,9 +123,9 @@ def orderable_of(*, version: OfferingVersion, plan: Plan) -> Orderable:
         points=plan.quota_points,
         monthly_amount=plan.monthly_amount,
         currency=plan.currency,
-        judge=_judge(version, plan),
+        judge=judge_of(version=version, plan=plan),
         defaults=defaults_of(version=version, plan=plan),
-        connection_kind=version.connection_kind,
+        connection_kind=version.target_kind,
         allows_ephemeral=manifest["allows_ephemeral"],
         plan_timeout_seconds=manifest["timeouts"]["plan_seconds"],
         apply_timeout_seconds=manifest["timeouts"]["apply_seconds"],
@@ -135,11 +137,46 @@ def orderable_of(*, version: OfferingVersion, plan: Plan) -> Orderable:
     )
 
 
-def _look_up(*, offering: str, plan: str, version: str | None) -> Orderable:
+def judge_of(*, version: OfferingVersion, plan: Plan) -> Judge:
+    """Return the judge of the parameters of a plan; compiled once and kept."""
+    judge = _judges.get(plan.pk)
+    if judge is None:
+        judge = parameters_judge(version.parameters_schema, plan=plan.slug, given=plan.parameters, limits=plan.limits)
+        if len(_judges) >= MAX_KEPT:
+            _judges.clear()
+        _judges[plan.pk] = judge
+    return judge
+
+
+def version_choose(*, offering: str, version: str | None) -> OfferingVersion:
+    """Return the version of an offering that an order means, with its offering.
+
+    Args:
+        offering: Slug.
+        version: Number; without it the highest published one.
+
+    Raises:
+        NotOrderableError: Says which of the names is wrong or retired, and what there is instead.
+    """
     found = Offering.objects.filter(slug=offering).prefetch_related("versions").first()
     if found is None or found.status != Availability.ACTIVE:
         raise _offering_refused(offering, found)
     chosen = _version(found, version)
+    chosen.offering = found
+    return chosen
+
+
+def not_orderable(pointer: str, code: str, detail: str, remedy: str) -> NotOrderableError:
+    """Return the refusal of a name that stands for nothing that could be ordered."""
+    finding: Finding = {"pointer": pointer, "code": code, "detail": detail, "remedy": remedy}
+    return NotOrderableError(detail, remedy=remedy, errors=[finding])
+
+
+def _look_up(*, offering: str, plan: str, version: str | None) -> Orderable:
+    chosen = version_choose(offering=offering, version=version)
+    if chosen.is_composed:
+        detail = f"{offering} is a whole environment, not one resource."
+        raise not_orderable("#/offering", "offering_composed", detail, ENSURE)
     plans = list(Plan.objects.filter(version=chosen))
     named = next((each for each in plans if each.slug == plan), None)
     if named is None or named.status != Availability.ACTIVE:
@@ -153,29 +190,31 @@ def _version(offering: Offering, number: str | None) -> OfferingVersion:
         if current is not None and current.status != VersionStatus.RETIRED:
             return current
         detail = f"No version of {offering.slug} can be ordered any more."
-        raise _refused("#/offering", "version_retired", detail, "Choose another offering.")
+        raise not_orderable("#/offering", "version_retired", detail, "Choose another offering.")
     named = next((each for each in versions if each.version == number), None)
     if named is not None and named.status != VersionStatus.RETIRED:
         return named
     choices = _listed(each.version for each in versions if each.status != VersionStatus.RETIRED)
     if named is None:
-        raise _refused("#/version", "version_unknown", f"{offering.slug} has no version {_quoted(number)}.", choices)
-    raise _refused("#/version", "version_retired", f"Version {number} of {offering.slug} is retired.", choices)
+        raise not_orderable(
+            "#/version", "version_unknown", f"{offering.slug} has no version {_quoted(number)}.", choices
+        )
+    raise not_orderable("#/version", "version_retired", f"Version {number} of {offering.slug} is retired.", choices)
 
 
 def _offering_refused(slug: str, found: Offering | None) -> NotOrderableError:
     active = Offering.objects.filter(status=Availability.ACTIVE, versions__isnull=False).distinct()
     choices = _listed(active.order_by("slug").values_list("slug", flat=True))
     if found is None:
-        return _refused("#/offering", "unknown_offering", f"There is no offering {_quoted(slug)}.", choices)
-    return _refused("#/offering", "offering_retired", f"Offering {slug} is retired.", choices)
+        return not_orderable("#/offering", "unknown_offering", f"There is no offering {_quoted(slug)}.", choices)
+    return not_orderable("#/offering", "offering_retired", f"Offering {slug} is retired.", choices)
 
 
 def _plan_refused(slug: str, found: Plan | None, plans: list[Plan]) -> NotOrderableError:
     choices = _listed(each.slug for each in plans if each.status == Availability.ACTIVE)
     if found is None:
-        return _refused("#/plan", "unknown_plan", f"There is no plan {_quoted(slug)}.", choices)
-    return _refused("#/plan", "plan_retired", f"Plan {slug} is retired.", choices)
+        return not_orderable("#/plan", "unknown_plan", f"There is no plan {_quoted(slug)}.", choices)
+    return not_orderable("#/plan", "plan_retired", f"Plan {slug} is retired.", choices)
 
 
 def _quoted(name: str) -> str:
@@ -185,18 +224,3 @@ def _quoted(name: str) -> str:
 def _listed(names: Iterable[str]) -> str:
     choices = ", ".join(names)
     return f"Choose one of: {choices}." if choices else "There is none to choose at present."
-
-
-def _refused(pointer: str, code: str, detail: str, remedy: str) -> NotOrderableError:
-    finding: Finding = {"pointer": pointer, "code": code, "detail": detail, "remedy": remedy}
-    return NotOrderableError(detail, remedy=remedy, errors=[finding])
-
-
-def _judge(version: OfferingVersion, plan: Plan) -> Judge:
-    judge = _judges.get(plan.pk)
-    if judge is None:
-        judge = parameters_judge(version.parameters_schema, plan=plan.slug, given=plan.parameters, limits=plan.limits)
-        if len(_judges) >= MAX_KEPT:
-            _judges.clear()
-        _judges[plan.pk] = judge
-    return judge

@@ -32,6 +32,10 @@ class KindChangedError(ConflictError):
     remedy = "Publish it under another slug, or keep the kind."
 
 
+PARTS = {"plans": "slug", "components": "name"}
+"""Lists of a manifest that the audit trail names the members of, and what they are called by."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Publication:
     """What came of publishing.
@@ -57,46 +61,86 @@ def version_publish(*, candidate: Candidate, caller: Caller) -> Publication:
         KindChangedError: The offering is of another kind.
     """
     manifest = candidate.manifest
-    number, digest = manifest["version"], module_digest(candidate.module)
     with transaction.atomic():
-        offering, _ = Offering.objects.get_or_create(slug=manifest["slug"], defaults={"kind": manifest["kind"]})
-        # Two publishers of one offering take turns from here on.
-        offering = Offering.objects.select_for_update().get(pk=offering.pk)
-        if offering.kind != manifest["kind"]:
-            msg = f"{offering.slug} is a {offering.kind} and cannot become a {manifest['kind']}."
-            raise KindChangedError(msg)
-        present = OfferingVersion.objects.filter(offering=offering, version=number).first()
+        offering, present = offering_take(manifest=manifest, packed=candidate.module)
         if present is not None:
-            _require_same(present, manifest=manifest, digest=digest)
             return Publication(version=present, is_new=False)
-        version = OfferingVersion.objects.create(
+        version = version_write(
             offering=offering,
-            version=number,
-            digest=digest,
-            module=candidate.module,
             manifest=manifest,
+            packed=candidate.module,
+            caller=caller,
             parameters_schema=candidate.parameters_schema,
             variables=[_described(variable, manifest) for variable in candidate.interface.variables.values()],
             outputs=_outputs(candidate),
             connection_kind=manifest["connection_kind"],
-            published_by=caller.name,
         )
         Plan.objects.bulk_create(_plan(version, plan) for plan in manifest["plans"])
-        event_record(
-            caller=caller,
-            action="offering_version.published",
-            object_type="offering_version",
-            object_id=version.pk,
-            object_name=f"{offering.slug} {number}",
-            after={"digest": digest, "plans": [plan["slug"] for plan in manifest["plans"]]},
-        )
     return Publication(version=version, is_new=True)
 
 
+def offering_take(*, manifest: dict[str, Any], packed: bytes) -> tuple[Offering, OfferingVersion | None]:
+    """Return the offering of a manifest, locked until the transaction ends, and the version if it is published.
+
+    Args:
+        manifest: What would be published.
+        packed: What goes with it.
+
+    Raises:
+        VersionTakenError: The number is published with other content.
+        KindChangedError: The offering is of another kind.
+    """
+    offering, _ = Offering.objects.get_or_create(slug=manifest["slug"], defaults={"kind": manifest["kind"]})
+    # Two publishers of one offering take turns from here on.
+    offering = Offering.objects.select_for_update().get(pk=offering.pk)
+    if offering.kind != manifest["kind"]:
+        msg = f"{offering.slug} is a {offering.kind} and cannot become a {manifest['kind']}."
+        raise KindChangedError(msg)
+    present = OfferingVersion.objects.filter(offering=offering, version=manifest["version"]).first()
+    if present is not None:
+        _require_same(present, manifest=manifest, digest=module_digest(packed))
+    return offering, present
+
+
+def version_write(
+    *, offering: Offering, manifest: dict[str, Any], packed: bytes, caller: Caller, **columns: Any
+) -> OfferingVersion:
+    """Write the row of a new version, and the audit trail.
+
+    Args:
+        offering: Whose version it is; taken.
+        manifest: What is published.
+        packed: What goes with it.
+        caller: Who publishes.
+        columns: What the form of the manifest makes of it.
+    """
+    version = OfferingVersion.objects.create(
+        offering=offering,
+        version=manifest["version"],
+        digest=module_digest(packed),
+        module=packed,
+        manifest=manifest,
+        published_by=caller.name,
+        **columns,
+    )
+    parts = {name: [part[key] for part in manifest[name]] for name, key in PARTS.items() if name in manifest}
+    event_record(
+        caller=caller,
+        action="offering_version.published",
+        object_type="offering_version",
+        object_id=version.pk,
+        object_name=f"{offering.slug} {version.version}",
+        after={"digest": version.digest, **parts},
+    )
+    return version
+
+
 def _require_same(present: OfferingVersion, *, manifest: dict[str, Any], digest: str) -> None:
+    # A composed offering's one file is its manifest: that differing is told once.
+    is_same_module = present.is_composed or present.digest == digest
     changed = [
         what
-        for what, is_same in (("module", present.digest == digest), ("offering.yaml", present.manifest == manifest))
+        for what, is_same in (("module", is_same_module), ("offering.yaml", present.manifest == manifest))
         if not is_same
     ]
     if changed:

@@ -74,6 +74,11 @@ class Judge:
         self.schema: Schema = {"allOf": [schema, narrower or {}]}
         self._validator = compile_schema(self.schema)
 
+    @property
+    def members(self) -> frozenset[str]:
+        """Names of the members that a value may have."""
+        return frozenset(self.schema["allOf"][0]["properties"])
+
     def judge(self, value: object) -> list[Finding]:
         """Return what is wrong: pointer, code, detail, remedy; nothing where all is well."""
         found: dict[tuple[str, str], Finding] = {}

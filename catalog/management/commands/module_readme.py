@@ -1,10 +1,12 @@
 """``module_readme``: write the reference tables of the modules' READMEs, or check that they are as they should be."""
 
+from itertools import filterfalse
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from catalog.management.paths import add_paths, module_folders
+from catalog.manifest.composing import is_composed
 from catalog.manifest.reading import candidate_read
 from catalog.manifest.readme import README, readme_generated
 from catalog.schema.problems import ModuleBrokenError
@@ -20,7 +22,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         behind: list[str] = []
-        for folder in module_folders(options["paths"]):
+        for folder in filterfalse(is_composed, module_folders(options["paths"])):  # those have no module to describe
             path = folder / README
             try:
                 wanted = readme_generated(candidate_read(folder))

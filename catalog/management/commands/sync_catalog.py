@@ -1,14 +1,17 @@
 """``sync_catalog``: publish what a checkout offers and the catalog has not yet; safe to repeat."""
 
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from catalog.management.paths import add_paths, module_folders
+from catalog.manifest.composing import composed_read, is_composed
 from catalog.manifest.reading import candidate_read
 from catalog.schema.problems import ModuleBrokenError
-from catalog.services.publishing import version_publish
-from platform_api.core.callers import system_caller
+from catalog.services.composing import composed_publish
+from catalog.services.publishing import Publication, version_publish
+from platform_api.core.callers import Caller, system_caller
 from platform_api.core.errors import SlipwayError
 
 
@@ -21,10 +24,9 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         caller = system_caller("sync_catalog")
         refused = 0
-        for folder in module_folders(options["paths"]):
+        for folder in sorted(module_folders(options["paths"]), key=is_composed):  # after the modules that they name
             try:
-                candidate = candidate_read(folder)
-                publication = version_publish(candidate=candidate, caller=caller)
+                publication = _publish(folder, caller)
             except ModuleBrokenError as error:
                 refused += 1
                 self.stdout.write(f"{folder.name}: refused, {len(error.problems)} found")
@@ -40,3 +42,9 @@ class Command(BaseCommand):
         if refused:
             msg = f"{refused} refused; see above for file and line."
             raise CommandError(msg)
+
+
+def _publish(folder: Path, caller: Caller) -> Publication:
+    if is_composed(folder):
+        return composed_publish(candidate=composed_read(folder), caller=caller)
+    return version_publish(candidate=candidate_read(folder), caller=caller)

@@ -91,7 +91,7 @@ def spec_make(facts: RunFacts, credentials: RunCredentials, *, template: Templat
         template=template,
         variables=variables_make(facts, credentials),
         prior_state=facts.prior_state,
-        credentials={facts.version.connection_kind: facts.admin},
+        credentials={facts.version.target_kind: facts.admin},
         secrets=(*credentials.secrets, *(value for value in facts.admin.values() if isinstance(value, str))),
         stateful_types=frozenset(facts.manifest["stateful_types"]),
     )

@@ -49,6 +49,8 @@ def test_an_offering_is_shown_by_its_newest_version(people: People, publish: Pub
             {"name": "username", "description": "User.", "sensitive": False},
             {"name": "hint", "description": "A secret.", "sensitive": True},
         ],
+        "composition": None,
+        "components": None,
     }
     assert [(row["version"], row["status"], row["sunset_at"]) for row in versions] == [
         ("1.1.0", "published", None),
