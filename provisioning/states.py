@@ -4,7 +4,8 @@ The same moves stand as rows in the table ``lifecycle_move``, which one trigger 
 both. Code asks for sets of statuses by name (``LIVE_RUN``, ``FINAL_RUN``) and never lists statuses of its own.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from enum import StrEnum
 from typing import TypeVar
 
 from django.db.models import TextChoices
@@ -66,6 +67,28 @@ class Desired(TextChoices):
     ABSENT = "absent", "Absent"
 
 
+class EnvironmentStatus(TextChoices):
+    """Where an environment stands; never stored, for it follows from what is in it."""
+
+    CREATING = "creating", "Being made"
+    READY = "ready", "In order"
+    DEGRADED = "degraded", "Something in it is degraded"
+    FAILED = "failed", "Something in it could not be made, or could not be given back"
+    DELETING = "deleting", "Being given back"
+    CLOSED = "closed", "Gone"
+
+
+class Standing(StrEnum):
+    """What one resource says of the environment that it is in."""
+
+    FAILED = "failed"
+    BUSY = "busy"
+    """On its way to where its owners want it."""
+    DEGRADED = "degraded"
+    WELL = "well"
+    GONE = "gone"
+
+
 _R, _A, _S = RunStatus, RequestStatus, ResourceStatus
 
 RUN_MOVES: Mapping[RunStatus, frozenset[RunStatus]] = {
@@ -115,3 +138,56 @@ MACHINES: Mapping[str, tuple[str, Mapping[str, frozenset[str]]]] = {
 def sources(moves: Mapping[Status, frozenset[Status]], target: Status) -> frozenset[Status]:
     """Return every status from which ``target`` may be entered."""
     return frozenset(source for source, targets in moves.items() if target in targets)
+
+
+ENVIRONMENT_VERDICTS: Mapping[Desired, Mapping[Standing, EnvironmentStatus]] = {
+    Desired.PRESENT: {
+        Standing.FAILED: EnvironmentStatus.FAILED,
+        Standing.BUSY: EnvironmentStatus.CREATING,
+        Standing.DEGRADED: EnvironmentStatus.DEGRADED,
+    },
+    Desired.ABSENT: {Standing.FAILED: EnvironmentStatus.FAILED},
+}
+"""What an environment is when one resource in it stands so; of several the first counts."""
+
+ENVIRONMENT_AT_REST: Mapping[Desired, EnvironmentStatus] = {
+    Desired.PRESENT: EnvironmentStatus.READY,
+    Desired.ABSENT: EnvironmentStatus.DELETING,
+}
+"""What an environment is when no resource in it says otherwise."""
+
+
+def standing(
+    *, wanted: Desired, status: ResourceStatus, was_ever_made: bool, newest_request: RequestStatus
+) -> Standing:
+    """Return what a resource says of its environment.
+
+    Args:
+        wanted: What is wanted of the environment.
+        status: Where the resource stands.
+        was_ever_made: Whether any request for it was fulfilled.
+        newest_request: Where the newest request for it stands.
+    """
+    if wanted is Desired.ABSENT:
+        if status is ResourceStatus.DEPROVISIONED:
+            return Standing.GONE
+        return Standing.BUSY if newest_request in LIVE_REQUEST else Standing.FAILED
+    if status is ResourceStatus.DEPROVISIONED:
+        return Standing.GONE if was_ever_made or newest_request is RequestStatus.COMPLETED else Standing.FAILED
+    if status is ResourceStatus.DEGRADED:
+        return Standing.DEGRADED if was_ever_made else Standing.FAILED
+    return Standing.BUSY if status is ResourceStatus.PENDING else Standing.WELL
+
+
+def environment_status(*, wanted: Desired, is_closed: bool, standings: Collection[Standing]) -> EnvironmentStatus:
+    """Return where an environment stands.
+
+    Args:
+        wanted: What is wanted of it.
+        is_closed: Whether nothing is left of it.
+        standings: What each resource in it says.
+    """
+    if is_closed:
+        return EnvironmentStatus.CLOSED
+    verdicts = ENVIRONMENT_VERDICTS[wanted]
+    return next((status for each, status in verdicts.items() if each in standings), ENVIRONMENT_AT_REST[wanted])

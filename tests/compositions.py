@@ -27,7 +27,7 @@ components:
   - name: archive
     offering: postgres-database
     version: 1.0.0
-    plan: large
+    plan: medium
     wiring:
       statement_timeout_seconds: reports.outputs.port
   - name: db
@@ -40,7 +40,7 @@ components:
   - name: reports
     offering: postgres-database
     version: 1.0.0
-    plan: large
+    plan: medium
     wiring:
       connection_limit: parameters.connections
       statement_timeout_seconds: db.outputs.port

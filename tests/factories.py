@@ -21,7 +21,7 @@ from platform_api.terraform.testing import FakeTerraform, Script
 from platform_api.terraform.toolchain import Toolchain
 from provisioning.models import Environment, ProvisioningRequest, Resource, Run
 from provisioning.selectors.quotas import amounts_of, project_facts
-from provisioning.services.environments import environment_default_ensure
+from provisioning.services.environments.ensuring import environment_default_ensure
 from provisioning.services.execution.carrying import Worker
 from provisioning.services.execution.claims import LeaseTerms
 from provisioning.services.execution.templates import TemplateShelf

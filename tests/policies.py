@@ -33,7 +33,9 @@ def ask(**changes: Any) -> RequestInput:
         offering=OfferingInput(slug="postgres-database", kind="database", version="1.2.0"),
         plan=PlanInput(slug="small", points=2, monthly_cost=MoneyInput(amount="9.00", currency="EUR")),
         project=ProjectInput(slug="checkout", team="shop"),
-        environment=EnvironmentInput(name="staging", tier="staging", is_ephemeral=False, expires_at=None),
+        environment=EnvironmentInput(
+            name="staging", tier="staging", is_ephemeral=False, expires_at=None, offering=None
+        ),
         parameters={"connection_limit": 20},
         name="orders",
         reason="Own store for the orders service",

@@ -26,7 +26,7 @@ from platform_api.core.pointers import pointer
 
 
 @dataclass(frozen=True, kw_only=True)
-class Component:
+class OrderableComponent:
     """One part of a composed offering.
 
     Attributes:
@@ -66,7 +66,7 @@ class Composition:
     maximum_seconds: int | None
     judge: Judge
     defaults: Mapping[str, Any]
-    components: tuple[Component, ...]
+    components: tuple[OrderableComponent, ...]
 
 
 _compositions: Kept[tuple[str, str | None], Composition] = Kept()
@@ -148,7 +148,7 @@ def _look_up(*, offering: str, version: str | None) -> Composition:
     )
 
 
-def _component(part: Mapping[str, Any]) -> Component:
+def _component(part: Mapping[str, Any]) -> OrderableComponent:
     name = part["name"]
     try:
         orderable = _ordered_by(part)
@@ -158,4 +158,6 @@ def _component(part: Mapping[str, Any]) -> Component:
             for finding in error.errors
         ]
         raise
-    return Component(name=name, orderable=orderable, parameters=part.get("parameters", {}), wires=Wires.of(part))
+    return OrderableComponent(
+        name=name, orderable=orderable, parameters=part.get("parameters", {}), wires=Wires.of(part)
+    )

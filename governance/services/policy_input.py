@@ -43,12 +43,13 @@ class ProjectInput(Struct, frozen=True, kw_only=True):
 
 
 class EnvironmentInput(Struct, frozen=True, kw_only=True):
-    """Into which environment; ``expires_at`` is a ``moment``."""
+    """Into which environment; ``expires_at`` is a ``moment``, ``offering`` what a composed one is ordered as."""
 
     name: str
     tier: str
     is_ephemeral: bool
     expires_at: str | None
+    offering: str | None
 
 
 class CallerInput(Struct, frozen=True, kw_only=True):

@@ -4,7 +4,9 @@ The database is the referee: a move that would lead above the limit changes no r
 order (``Quota.Meta.ordering``), so that they wait for each other and never in a circle.
 """
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from copy import copy
 from typing import Any
 from uuid import UUID
 
@@ -109,6 +111,60 @@ def quota_reserve(
         quotas = quotas_ensure(facts=facts, kinds=amounts)
         _refuse_exceeded([ledger.take(quota, EntryMove.RESERVE, amounts[quota.kind]) for quota in quotas])
         return list(Quota.objects.filter(pk__in=[quota.pk for quota in quotas]))
+
+
+def quota_reserve_together(
+    *, facts: ProjectFacts, amounts: Mapping[UUID, Mapping[str, int]], caller: Caller, reason: str = ""
+) -> dict[UUID, list[Taken]]:
+    """Reserve for several subjects, or for none; what they need together is judged as one.
+
+    All quotas are locked before the first is moved: subject by subject they would be taken in no common order.
+
+    Args:
+        facts: The project that orders.
+        amounts: How much of each kind, by the resource that will hold it.
+        caller: Who orders; stands in the ledger.
+        reason: Why, for the ledger.
+
+    Returns:
+        What was taken for each subject, with the figures just after.
+
+    Raises:
+        QuotaExceededError: With one finding for each quota that has too little left; nothing was reserved.
+    """
+    totals = amounts_together(amounts.values())
+    with transaction.atomic():
+        quotas = _locked([quota.pk for quota in quotas_ensure(facts=facts, kinds=totals)])
+        _refuse_exceeded(
+            [
+                _finding(quota, requested=totals[quota.kind])
+                for quota in quotas
+                if quota.held + totals[quota.kind] > quota.limit
+            ]
+        )
+        taken: dict[UUID, list[Taken]] = {}
+        for subject_id, wanted in amounts.items():
+            ledger = _Ledger(subject_id=subject_id, caller=caller, reason=reason)
+            for quota in quotas:
+                if amount := wanted.get(quota.kind, 0):
+                    ledger.move(quota, EntryMove.RESERVE, Pool.RESERVED, amount)
+                    quota.reserved += amount
+                    taken.setdefault(subject_id, []).append((copy(quota), amount))
+    return taken
+
+
+def amounts_together(amounts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    """Return what several need of each kind altogether."""
+    totals = Counter[str]()
+    for each in amounts:
+        totals.update(each)
+    return dict(totals)
+
+
+def quotas_lock(*, subject_ids: Collection[UUID]) -> None:
+    """Lock whatever several subjects hold: one after the other they would be taken in no common order."""
+    held = QuotaEntry.objects.filter(subject_id__in=subject_ids).order_by()
+    _locked(list(held.values_list("quota_id", flat=True).distinct()))
 
 
 def quota_commit(*, subject_id: UUID, caller: Caller, reason: str = "") -> None:

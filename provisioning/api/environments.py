@@ -1,88 +1,238 @@
-"""Environments: made or left alone by one call that is safe to repeat."""
+"""Environments: ordered, made empty or left alone by one call that is safe to repeat; watched; given back as one."""
 
 import re
 from datetime import datetime
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
+from django.db.models import QuerySet
 from django.http import HttpResponse
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from msgspec import Meta
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from platform_api.core.callers import Caller
 from platform_api.core.errors import RequestRefusedError
-from platform_api.core.http.shapes import body_read, shape_response
-from platform_api.core.ids import Prefix, show
-from platform_api.core.shapes import Body, Shape
+from platform_api.core.http.paging import FilterInvalidError
+from platform_api.core.http.shapes import body_judge, body_read, shape_response
+from platform_api.core.http.views import ListView
+from platform_api.core.shapes import Body
 from platform_api.tenancy.api.permissions import caller_of
+from platform_api.tenancy.models import Project
 from platform_api.tenancy.models.scopes import Scope
 from platform_api.tenancy.models.teams import SLUG_PATTERN, slug_validator
 from platform_api.tenancy.selectors.projects import project_get
+from provisioning.api.requests import RETRY_SECONDS, Reason, Slug, Ticket
 from provisioning.models import Environment
 from provisioning.models.environments import Tier
-from provisioning.selectors.places import environment_get
-from provisioning.services.environments import environment_ensure
+from provisioning.selectors.environment_shapes import EnvironmentShape, environment_shape, environment_url
+from provisioning.selectors.environments import environment_get, environment_named, environments_visible
+from provisioning.services.environments.closing import environment_delete
+from provisioning.services.environments.composing import composed_ensure
+from provisioning.services.environments.ensuring import environment_ensure
+from provisioning.services.environments.judging import EnvironmentAsk
+
+MOST_TTL_SECONDS = 366 * 86400
+"""More than any offering allows; keeps the sum with the present moment within the calendar."""
+
+CONFIRM = OpenApiParameter("confirm", str, required=True, description="The environment's name, repeated.")
 
 
 class EnvironmentBody(Body):
-    """What an environment shall be."""
+    """What an environment shall be: empty, or ordered as a composed offering."""
 
-    tier: Literal["development", "staging", "production"] = "development"
-    expires_at: Annotated[datetime, Meta(tz=True)] | None = None
-
-
-class EnvironmentShape(Shape):
-    """A group of resources."""
-
-    id: str
-    name: str
-    project: str
-    tier: str
-    expires_at: datetime | None
-    created_at: datetime
-
-
-def _shape(environment: Environment, project: str) -> EnvironmentShape:
-    return EnvironmentShape(
-        id=show(Prefix.ENVIRONMENT, environment.pk),
-        name=environment.name,
-        project=project,
-        tier=environment.tier,
-        expires_at=environment.expires_at,
-        created_at=environment.created_at,
+    tier: Annotated[
+        Literal["development", "staging", "production"], Meta(description="empty: how much care it asks for.")
+    ] = "development"
+    expires_at: Annotated[datetime, Meta(tz=True, description="empty: when it goes.")] | None = None
+    offering: Annotated[Slug, Meta(description="composed: slug of the offering; makes it a composed one.")] | None = (
+        None
     )
+    version: Annotated[Slug, Meta(description="composed: number; without it the newest.")] | None = None
+    ttl_seconds: Annotated[int, Meta(ge=1, le=MOST_TTL_SECONDS, description="composed: how long it lives.")] | None = (
+        None
+    )
+    parameters: Annotated[dict[str, Any], Meta(description="composed: what the offering lets you set.")] = {}
+    reason: Reason = ""
+    ticket: Ticket | None = None
+    source: (
+        Annotated[
+            dict[str, Any],
+            Meta(max_length=20, description="Where the ask comes from, e.g. a pull request; members of your choice."),
+        ]
+        | None
+    ) = None
+    reopen: Annotated[bool, Meta(description="Make a new one where one of the same source was given back.")] = False
+
+
+_EMPTY = ("tier", "expires_at")
+_COMPOSED = ("version", "ttl_seconds", "parameters")
+
+
+def _body_of(data: Any) -> EnvironmentBody:
+    """Read a body; members of the other form are told together with all else.
+
+    Raises:
+        RequestRefusedError: Holds every fault.
+    """
+    findings = []
+    if isinstance(data, dict):
+        is_composed = data.get("offering") is not None
+        form, foreign = ("a composed", _EMPTY) if is_composed else ("an empty", _COMPOSED)
+        findings = [
+            {
+                "pointer": f"#/{name}",
+                "code": "unknown_field",
+                "detail": f"{form.capitalize()} environment has no {name}.",
+                "remedy": "The offering decides it; leave it out." if is_composed else "Name the offering, too.",
+            }
+            for name in foreign
+            if name in data
+        ]
+    if findings:
+        raise RequestRefusedError(errors=[*body_judge(EnvironmentBody).judge(data), *findings])
+    return body_read(EnvironmentBody, data)
+
+
+def _require_name(name: str) -> None:
+    if re.match(SLUG_PATTERN, name) is None:
+        finding = {
+            "pointer": "#",
+            "code": "pattern_mismatch",
+            "detail": "The environment's name in the address is not sound.",
+            "remedy": str(slug_validator.message),
+        }
+        raise RequestRefusedError(errors=[finding])
+
+
+def _ensure(body: EnvironmentBody, *, project: Project, name: str, caller: Caller) -> tuple[Environment, bool]:
+    """Hand an ask to the service of its form."""
+    if body.offering is None:
+        return environment_ensure(
+            project=project,
+            name=name,
+            tier=Tier(body.tier),
+            expires_at=body.expires_at,
+            caller=caller,
+            source=body.source,
+            reason=body.reason,
+            may_reopen=body.reopen,
+        )
+    ask = EnvironmentAsk(
+        offering=body.offering,
+        version=body.version,
+        ttl_seconds=body.ttl_seconds,
+        parameters=body.parameters,
+        source=body.source,
+        reason=body.reason,
+        ticket=body.ticket,
+        may_reopen=body.reopen,
+    )
+    return composed_ensure(ask=ask, project=project, name=name, caller=caller)
+
+
+def _answer(caller: Caller, environment: Environment, *, status: int) -> HttpResponse:
+    """Answer with an environment as it stands now; what is still under way says when to look again."""
+    shown = environment_shape(environments_visible(caller=caller).get(pk=environment.pk))
+    headers = {"retry_after": str(RETRY_SECONDS)} if status == 202 else {}  # noqa: PLR2004 - Accepted
+    return shape_response(shown, status=status, location=environment_url(environment), **headers)
+
+
+class EnvironmentList(ListView):
+    """Environments of a project."""
+
+    scopes: ClassVar[dict[str, Scope]] = {"GET": Scope.RESOURCES_READ}
+    noun = "environment"
+    shape = EnvironmentShape
+    filters: ClassVar[dict[str, str]] = {
+        "name": "Its name.",
+        "tier": "How much care it asks for.",
+        "closed": "true for those of which nothing is left; without it those that stand.",
+    }
+
+    def find(self, request: Request, **filters: str) -> QuerySet[Any]:
+        """Return the environments of the project in the address.
+
+        Raises:
+            UnknownIdError: There is no such project, or it is not the caller's to see.
+            FilterInvalidError: ``closed`` is neither true nor false.
+        """
+        caller = caller_of(request)
+        closed = filters.pop("closed", "false")
+        if closed not in {"true", "false"}:
+            raise FilterInvalidError("closed is true or false.")
+        project = project_get(caller=caller, project=self.kwargs["project"])
+        rows = environments_visible(caller=caller).filter(project=project, closed_at__isnull=closed == "false")
+        return rows.filter(**filters)
+
+    def show(self, row: Environment) -> EnvironmentShape:
+        """Return one environment in its shape."""
+        return environment_shape(row)
 
 
 class EnvironmentDetail(APIView):
-    """One environment of a project."""
+    """One environment, by id."""
 
-    scopes: ClassVar[dict[str, Scope]] = {"GET": Scope.RESOURCES_READ, "PUT": Scope.REQUESTS_WRITE}
+    scopes: ClassVar[dict[str, Scope]] = {"GET": Scope.RESOURCES_READ, "DELETE": Scope.REQUESTS_WRITE}
 
     @extend_schema(operation_id="environment_get", responses=EnvironmentShape)
+    def get(self, request: Request, environment_id: str) -> HttpResponse:
+        """Show an environment: status, cost and outputs of the whole; a closed one too."""
+        found = environment_get(caller=caller_of(request), environment=environment_id)
+        return shape_response(environment_shape(found))
+
+    @extend_schema(
+        operation_id="environment_delete", request=None, responses={202: EnvironmentShape}, parameters=[CONFIRM]
+    )
+    def delete(self, request: Request, environment_id: str) -> HttpResponse:
+        """Give an environment back with everything in it; asked again, what failed is tried again."""
+        caller = caller_of(request)
+        found = environment_get(caller=caller, environment=environment_id)
+        environment_delete(caller=caller, environment=found, confirm=request.query_params.get("confirm"))
+        return _answer(caller, found, status=202)
+
+
+class EnvironmentOfProject(APIView):
+    """One environment of a project, by name."""
+
+    scopes: ClassVar[dict[str, Scope]] = {
+        "GET": Scope.RESOURCES_READ,
+        "PUT": Scope.REQUESTS_WRITE,
+        "DELETE": Scope.REQUESTS_WRITE,
+    }
+
+    @extend_schema(operation_id="environment_named_get", responses=EnvironmentShape)
     def get(self, request: Request, project: str, name: str) -> HttpResponse:
-        """Show an environment."""
-        found = project_get(caller=caller_of(request), project=project)
-        return shape_response(_shape(environment_get(project=found, name=name), found.slug))
+        """Show the environment that stands under a name."""
+        caller = caller_of(request)
+        found = project_get(caller=caller, project=project)
+        return shape_response(environment_shape(environment_named(caller=caller, project=found, name=name)))
 
     @extend_schema(
         operation_id="environment_ensure",
         request=EnvironmentBody,
-        responses={200: EnvironmentShape, 201: EnvironmentShape},
+        responses={200: EnvironmentShape, 201: EnvironmentShape, 202: EnvironmentShape},
     )
     def put(self, request: Request, project: str, name: str) -> HttpResponse:
-        """Make the environment, or leave it as it is; safe to repeat and to race."""
-        body = body_read(EnvironmentBody, request.data)
-        if re.match(SLUG_PATTERN, name) is None:
-            finding = {
-                "pointer": "#",
-                "code": "pattern_mismatch",
-                "detail": "The environment's name in the address is not sound.",
-                "remedy": str(slug_validator.message),
-            }
-            raise RequestRefusedError(errors=[finding])
+        """Order or make the environment, or leave it as it is; safe to repeat and to race.
+
+        202 when it was ordered just now and is being made, 201 when it was made empty, 200 when it was there.
+        """
+        body = _body_of(request.data)
+        _require_name(name)
         caller = caller_of(request)
         found = project_get(caller=caller, project=project)
-        environment, is_new = environment_ensure(
-            project=found, name=name, tier=Tier(body.tier), expires_at=body.expires_at, caller=caller
-        )
-        return shape_response(_shape(environment, found.slug), status=201 if is_new else 200)
+        environment, is_new = _ensure(body, project=found, name=name, caller=caller)
+        made = 201 if body.offering is None else 202
+        return _answer(caller, environment, status=made if is_new else 200)
+
+    @extend_schema(
+        operation_id="environment_named_delete", request=None, responses={202: EnvironmentShape}, parameters=[CONFIRM]
+    )
+    def delete(self, request: Request, project: str, name: str) -> HttpResponse:
+        """Give the environment back that stands under a name; the same as by its id."""
+        caller = caller_of(request)
+        found = project_get(caller=caller, project=project)
+        environment = environment_named(caller=caller, project=found, name=name)
+        environment_delete(caller=caller, environment=environment, confirm=request.query_params.get("confirm"))
+        return _answer(caller, environment, status=202)

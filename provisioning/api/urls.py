@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from provisioning.api.environments import EnvironmentDetail
+from provisioning.api.environments import EnvironmentDetail, EnvironmentList, EnvironmentOfProject
 from provisioning.api.requests import RequestDetail, RequestList
 from provisioning.api.resources import CredentialsRotate, CredentialsView, ResourceDetail, ResourceList
 from provisioning.api.runs import RunCancel, RunDetail, RunList, RunLog
@@ -18,5 +18,9 @@ urlpatterns = [
     path("runs/<str:run_id>", RunDetail.as_view(), name="run-detail"),
     path("runs/<str:run_id>/log", RunLog.as_view(), name="run-log"),
     path("runs/<str:run_id>/cancel", RunCancel.as_view(), name="run-cancel"),
-    path("projects/<str:project>/environments/<str:name>", EnvironmentDetail.as_view(), name="environment-detail"),
+    path("environments/<str:environment_id>", EnvironmentDetail.as_view(), name="environment-detail"),
+    path("projects/<str:project>/environments", EnvironmentList.as_view(), name="environment-list"),
+    path(
+        "projects/<str:project>/environments/<str:name>", EnvironmentOfProject.as_view(), name="environment-of-project"
+    ),
 ]

@@ -1,3 +1,4 @@
+from provisioning.models.components import Component, ComponentNeed
 from provisioning.models.credentials import Credential
 from provisioning.models.environments import Environment
 from provisioning.models.lifecycle import LifecycleMove
@@ -8,6 +9,8 @@ from provisioning.models.runs import PlanFile, Run
 from provisioning.models.state_versions import StateVersion
 
 __all__ = [
+    "Component",
+    "ComponentNeed",
     "Credential",
     "Environment",
     "LifecycleMove",

@@ -3,6 +3,7 @@
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Self
 from uuid import UUID
 
 from django.db.models import Q
@@ -29,6 +30,7 @@ class Place:
 
     Attributes:
         expires_at: When the environment goes, if it is ephemeral.
+        offering: Slug of what the environment was ordered as; None for one that was made empty.
     """
 
     project: Project
@@ -36,6 +38,20 @@ class Place:
     environment: str
     tier: str
     expires_at: datetime | None
+    offering: str | None
+
+    @classmethod
+    def of(cls, environment: Environment, *, project: Project) -> Self:
+        """Return an environment as a place; its offering is looked up, if it has one."""
+        version = environment.offering_version
+        return cls(
+            project=project,
+            environment_id=environment.pk,
+            environment=environment.name,
+            tier=environment.tier,
+            expires_at=environment.expires_at,
+            offering=None if version is None else version.offering.slug,
+        )
 
     @property
     def facts(self) -> ProjectFacts:
@@ -80,27 +96,9 @@ def place_get(*, project: Project, environment: str) -> Place:
         remedy = f"Choose one of: {names}." if names else "Make one with PUT /api/v1/projects/…/environments/…."
         tenant = Tenant(team_id=project.team_id, project_id=project.pk)
         raise _unknown("#/environment", "unknown_environment", detail, remedy, tenant=tenant)
-    return Place(
-        project=project,
-        environment_id=found.pk,
-        environment=found.name,
-        tier=found.tier,
-        expires_at=found.expires_at,
-    )
+    return Place.of(found, project=project)
 
 
 def _unknown(pointer: str, code: str, detail: str, remedy: str, *, tenant: Tenant | None = None) -> PlaceUnknownError:
     finding = {"pointer": pointer, "code": code, "detail": detail, "remedy": remedy}
     return PlaceUnknownError(detail, remedy=remedy, errors=[finding], tenant=tenant)
-
-
-def environment_get(*, project: Project, name: str) -> Environment:
-    """Return a project's open environment by name.
-
-    Raises:
-        UnknownIdError: There is none.
-    """
-    found = Environment.objects.filter(project=project, name=name, closed_at=None).first()
-    if found is None:
-        raise UnknownIdError
-    return found

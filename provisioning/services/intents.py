@@ -1,16 +1,24 @@
-"""Runs are made from intent: the newest request of a resource has a run, or gets one."""
+"""Runs are made from intent: the newest request of a resource has a run, or gets one when its turn has come.
+
+Whose turn it is stands here and nowhere else. A component is made when all that it needs are ready, with their outputs
+wired into its parameters; it is given back when nothing is left that needs it.
+"""
 
 from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import BooleanField, Exists, ExpressionWrapper, F, OuterRef, Q, QuerySet
 
+from catalog.selectors.orderables import judge_of
 from platform_api.audit.services.events import event_record
 from platform_api.core.callers import Caller
 from platform_api.core.ids import new_id
-from provisioning.models import ProvisioningRequest, Run
-from provisioning.states import LIVE_REQUEST, LIVE_RUN, RequestStatus, RunStatus
+from platform_api.core.judgement import Finding
+from provisioning.models import ComponentNeed, ProvisioningRequest, Resource, Run
+from provisioning.services.execution.endings import RunFailure, resource_lock, unbegun_end
+from provisioning.states import LIVE_RUN, Desired, Operation, RequestStatus, ResourceStatus, RunStatus
 
 _INSERT = """
 INSERT INTO run (id, resource_id, provisioning_request_id, project_id, operation, status, generation,
@@ -22,33 +30,62 @@ FROM provisioning_request WHERE id = %(request)s::uuid
 ON CONFLICT DO NOTHING
 """
 
+_NEEDS_UNREADY = Exists(
+    ComponentNeed.objects.filter(component=OuterRef("resource_id")).exclude(
+        needed__resource__status=ResourceStatus.READY, needed__resource__desired=Desired.PRESENT
+    )
+)
+_DEPENDANTS_LEFT = Exists(
+    ComponentNeed.objects.filter(needed=OuterRef("resource_id")).exclude(
+        component__resource__status=ResourceStatus.DEPROVISIONED
+    )
+)
+WAITS = Q(Q(operation=Operation.PROVISION) & _NEEDS_UNREADY) | Q(Q(operation=Operation.DEPROVISION) & _DEPENDANTS_LEFT)
+"""Whether a request has to wait for other components of its environment."""
+
+
+def _without_run() -> QuerySet[ProvisioningRequest]:
+    """Return requests that want a run and have none, of resources that no run works on."""
+    runs = Run.objects.filter(resource_id=OuterRef("resource_id"))
+    return ProvisioningRequest.objects.filter(status=RequestStatus.FULFILLING).filter(
+        ~Exists(runs.filter(provisioning_request_id=OuterRef("pk"))), ~Exists(runs.filter(status__in=LIVE_RUN))
+    )
+
 
 def run_make_missing(*, resource_id: UUID, caller: Caller) -> UUID | None:
-    """Make the run that a resource's newest intent lacks; None where it has one, or another run is live.
+    """Make the run that a resource's newest intent lacks.
 
-    Safe to race: of two that try, one makes it, by the constraint that a resource has one live run.
+    Safe to race: of two that try, one makes it, by the lock of the resource and by the constraint that it has one live
+    run. A component whose wired parameters turn out not to fit its plan ends here, without a run.
 
     Args:
         resource_id: The resource.
         caller: Who makes it, for the audit trail.
+
+    Returns:
+        The run; None where the intent has one, another run is live, or it has to wait for other components.
     """
-    runs = Run.objects.filter(resource_id=resource_id)
-    wanted = (
-        ProvisioningRequest.objects.filter(resource_id=resource_id, status=RequestStatus.FULFILLING)
-        .filter(~Exists(runs.filter(provisioning_request_id=OuterRef("pk"))), ~Exists(runs.filter(status__in=LIVE_RUN)))
-        .select_related("resource__project")
-        .order_by("-generation")
-        .first()
-    )
-    if wanted is None:
-        return None
-    run_id = new_id()
     with transaction.atomic(), connection.cursor() as cursor:
+        resource_lock(resource_id)
+        wanted = (
+            _without_run()
+            .filter(resource_id=resource_id)
+            .annotate(waits=ExpressionWrapper(WAITS, output_field=BooleanField()))
+            .select_related("resource__project", "offering_version", "plan")
+            .order_by("-generation")
+            .first()
+        )
+        if wanted is None or wanted.waits:
+            return None
+        own = replace(caller, correlation_id=wanted.correlation_id)
+        if wanted.operation == Operation.PROVISION and not _wired(own, wanted):
+            return None
+        run_id = new_id()
         cursor.execute(_INSERT, {"id": run_id, "status": RunStatus.PENDING.value, "request": wanted.pk})
         if not cursor.rowcount:
             return None
         event_record(
-            caller=replace(caller, correlation_id=wanted.correlation_id),
+            caller=own,
             action="run.pending",
             object_type="run",
             object_id=run_id,
@@ -59,12 +96,47 @@ def run_make_missing(*, resource_id: UUID, caller: Caller) -> UUID | None:
     return run_id
 
 
-def resources_without_run() -> list[UUID]:
-    """Return resources whose newest intent has no run, though none is live; what the reconciler makes up for."""
-    runs = Run.objects.filter(resource_id=OuterRef("resource_id"))
-    return list(
-        ProvisioningRequest.objects.filter(status__in=LIVE_REQUEST - {RequestStatus.PENDING_APPROVAL})
-        .filter(~Exists(runs.filter(provisioning_request_id=OuterRef("pk"))), ~Exists(runs.filter(status__in=LIVE_RUN)))
-        .values_list("resource_id", flat=True)
-        .distinct()[:100]
+def _wired(caller: Caller, wanted: ProvisioningRequest) -> bool:
+    """Put the outputs of what a component needs into its parameters; False where they do not fit, and it has ended."""
+    needs = ComponentNeed.objects.filter(component=wanted.resource_id).select_related("needed__resource")
+    values, sources = dict[str, Any](), dict[str, str]()
+    for need in needs:
+        for parameter, output in need.takes.items():
+            values[parameter] = (need.needed.resource.outputs or {}).get(output)
+            sources[parameter] = f"{need.needed.name}.outputs.{output}"
+    if not values:
+        return True
+    parameters = {**wanted.parameters, **values}
+    findings = judge_of(version=wanted.offering_version, plan=wanted.plan).judge(parameters)
+    if findings:
+        unbegun_end(caller, wanted.resource, RequestStatus.FAILED, _unfit(findings, sources))
+        return False
+    # The resource gets them too: whatever comes of the run, a deprovision has to know all parameters.
+    Resource.objects.filter(pk=wanted.resource_id).update(parameters=parameters)
+    ProvisioningRequest.objects.filter(pk=wanted.pk).update(parameters=parameters, version=F("version") + 1)
+    return True
+
+
+def _unfit(findings: list[Finding], sources: dict[str, str]) -> RunFailure:
+    told = []
+    for finding in findings:
+        name = finding["pointer"].split("/")[2]
+        origin = f" (from {sources[name]})" if name in sources else ""
+        told.append(f"{name}{origin}: {finding['detail']}")
+    return RunFailure(
+        code="wiring_unfit",
+        kind="permanent",
+        detail=" ".join(["What it takes of others does not fit.", *told]),
+        remedy="Tell the offering's owner, who wired it so; delete the environment meanwhile.",
     )
+
+
+def resources_without_run() -> list[UUID]:
+    """Return resources whose turn it is, and that have no run; what the reconciler makes up for."""
+    return list(_without_run().exclude(WAITS).values_list("resource_id", flat=True).distinct()[:100])
+
+
+def components_due(environment_id: UUID) -> list[UUID]:
+    """Return the same of one environment, in the order of needs."""
+    due = _without_run().exclude(WAITS).filter(environment_id=environment_id)
+    return list(due.order_by("resource_id").values_list("resource_id", flat=True).distinct())

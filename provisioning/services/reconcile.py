@@ -16,10 +16,13 @@ from platform_api.audit.models import Outcome
 from platform_api.audit.services.events import event_record
 from platform_api.core.callers import Caller, system_caller
 from provisioning.models import Run
+from provisioning.services.environments.advancing import environment_advance, environments_unadvanced
+from provisioning.services.environments.closing import environments_expire
 from provisioning.services.execution.adoption import WORKER_LOST
 from provisioning.services.execution.carrying import MAX_ATTEMPTS
 from provisioning.services.execution.claims import RELEASED, ClockTimestamp
-from provisioning.services.execution.outcomes import RunFailure, canceled, unfulfilled_settle
+from provisioning.services.execution.endings import RunFailure
+from provisioning.services.execution.outcomes import canceled, unfulfilled_settle
 from provisioning.services.execution.records import objects_left_unseen
 from provisioning.services.intents import resources_without_run, run_make_missing
 from provisioning.states import LEASED_RUN, RUN_MOVES, WAITING_RUN, ResourceStatus, RunStatus, sources
@@ -44,12 +47,17 @@ LOST = RunFailure(
 
 
 def reconcile() -> int:
-    """Make one pass, and return how many things it set right; 0 where another dispatcher is at it."""
+    """Make one pass, and return how many things it set right; 0 where another dispatcher is at it.
+
+    Leases are reaped under the lock. What follows is safe to race, and each piece of it commits by itself: it takes
+    locks of several rows, which two pieces in one transaction would take in no common order.
+    """
+    caller = system_caller("dispatcher")
     with transaction.atomic():
         if not _is_alone():
             return 0
-        caller = system_caller("dispatcher")
-        return _leases_reap(caller) + _runs_make(caller)
+        reaped = _leases_reap(caller)
+    return reaped + environments_expire(caller=caller) + _environments_advance(caller) + _runs_make(caller)
 
 
 def _is_alone() -> bool:
@@ -119,6 +127,18 @@ def _move(caller: Caller, run: Run, to: RunStatus, **changes: object) -> None:
         code=LOST.code,
         reason=LOST.detail,
     )
+
+
+def _environments_advance(caller: Caller) -> int:
+    advanced = 0
+    for environment_id in environments_unadvanced():
+        try:
+            environment_advance(environment_id=environment_id, caller=caller)
+        except Exception:
+            logger.exception("environment %s could not go on", environment_id)
+        else:
+            advanced += 1
+    return advanced
 
 
 def _runs_make(caller: Caller) -> int:

@@ -20,7 +20,7 @@ from provisioning.selectors.resources import live_run_of, resource_get
 from provisioning.selectors.shapes import resource_url
 from provisioning.services.execution.claims import ClockTimestamp
 from provisioning.services.execution.credentials import Credentials
-from provisioning.services.execution.outcomes import resource_lock
+from provisioning.services.execution.endings import resource_lock
 from provisioning.states import Desired, Operation, ResourceStatus
 
 

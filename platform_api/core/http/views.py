@@ -43,7 +43,7 @@ class ListView(APIView):
         @extend_schema(
             operation_id=f"{cls.noun}_list", parameters=[*parameters, *PAGING_PARAMETERS], responses={200: page}
         )
-        def get(self: ListView, request: Request) -> HttpResponse:
+        def get(self: ListView, request: Request, **_address: str) -> HttpResponse:
             """Answer with one page."""
             return self.answer(request)
 

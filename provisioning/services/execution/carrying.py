@@ -41,9 +41,10 @@ from provisioning.services.execution.claims import (
     seconds_from_now,
 )
 from provisioning.services.execution.credentials import credentials_ensure, credentials_try
+from provisioning.services.execution.endings import RunFailure
 from provisioning.services.execution.facts import RunFacts, run_facts, spec_make
 from provisioning.services.execution.leases import Lease
-from provisioning.services.execution.outcomes import RunFailure, canceled, run_applied, run_failed
+from provisioning.services.execution.outcomes import canceled, run_applied, run_failed
 from provisioning.services.execution.records import RunLog, objects_left, objects_left_unseen, state_store
 from provisioning.services.execution.templates import TemplateShelf
 from provisioning.states import RunStatus

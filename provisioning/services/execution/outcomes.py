@@ -14,71 +14,27 @@ canceled           as failed, but the request is ``canceled``
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Any
-from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F
 
-from governance.models import Pool
-from governance.services.quotas import quota_change, quota_commit, quota_release
-from platform_api.audit.models import Outcome
-from platform_api.audit.services.events import event_record
+from governance.services.quotas import quota_change, quota_commit
 from platform_api.core.callers import Caller
 from provisioning.dispatch import runs_notify
-from provisioning.models import ProvisioningRequest, Resource, Run
+from provisioning.models import Resource, Run
 from provisioning.selectors.quotas import amounts_of, project_facts
+from provisioning.services.environments.advancing import environment_advance
 from provisioning.services.execution.claims import RELEASED, Claim, ClockTimestamp, run_move
-from provisioning.services.execution.credentials import credentials_apply, credentials_discard, credentials_end
-from provisioning.services.intents import run_make_missing
-from provisioning.states import (
-    LIVE_REQUEST,
-    REQUEST_MOVES,
-    RESOURCE_MOVES,
-    Desired,
-    Operation,
-    RequestStatus,
-    ResourceStatus,
-    RunStatus,
-    sources,
+from provisioning.services.execution.credentials import credentials_apply, credentials_discard
+from provisioning.services.execution.endings import (
+    RunFailure,
+    request_end,
+    resource_end,
+    resource_lock,
+    resource_move,
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunFailure:
-    """Why a run did not do what it was for; everything in it may be shown to its owner.
-
-    Attributes:
-        code: Permanent snake_case name.
-        kind: ``retryable``, ``permanent``, ``policy``, ``user`` or ``platform``: who can do something about it.
-        detail: What is wrong.
-        remedy: What to do.
-        objects_left: Addresses of objects that exist, or may exist, without being wanted.
-    """
-
-    code: str
-    kind: str
-    detail: str
-    remedy: str
-    objects_left: tuple[str, ...] = ()
-
-    def as_json(self, *, resource_usable: bool) -> dict[str, Any]:
-        """Return the failure in the API's shape."""
-        return {
-            "code": self.code,
-            "class": self.kind,
-            "detail": self.detail,
-            "remedy": self.remedy,
-            "resource_usable": resource_usable,
-            "repeatable": self.kind in {"retryable", "platform"},
-            "objects_left": list(self.objects_left),
-        }
-
-
-def resource_lock(resource_id: UUID) -> None:
-    """Lock a resource before its run: whoever ends a run and whoever asks for a deprovision take them in one order."""
-    Resource.objects.select_for_update(no_key=True).only("pk").get(pk=resource_id)
+from provisioning.services.intents import run_make_missing
+from provisioning.states import Desired, Operation, RequestStatus, ResourceStatus, RunStatus
 
 
 def canceled(*, objects_left: tuple[str, ...] = ()) -> RunFailure:
@@ -110,7 +66,7 @@ def run_applied(claim: Claim, *, status: RunStatus, outputs: Mapping[str, Any], 
         run = Run.objects.select_related("plan", "resource__project__team").get(pk=claim.run_id)
         facts, caller = project_facts(run.resource.project), claim.caller
         if run.operation == Operation.DEPROVISION:
-            _resource_end(caller, run, reason="deprovisioned", observed_generation=run.generation)
+            resource_end(caller, run.resource, run=run, reason="deprovisioned", observed_generation=run.generation)
         else:
             credentials_apply(caller, run.resource)
             resource_move(
@@ -129,6 +85,7 @@ def run_applied(claim: Claim, *, status: RunStatus, outputs: Mapping[str, Any], 
         request_end(caller, run, RequestStatus.COMPLETED)
         run_make_missing(resource_id=run.resource_id, caller=caller)
         runs_notify()
+    environment_advance(environment_id=run.resource.environment_id, caller=caller)
 
 
 def run_failed(
@@ -168,6 +125,7 @@ def run_failed(
         unfulfilled_settle(
             claim.caller, run, failure, has_applied=has_applied, resource_usable=usable, is_canceled=is_canceled
         )
+    environment_advance(environment_id=run.resource.environment_id, caller=claim.caller)
 
 
 def unfulfilled_settle(
@@ -190,7 +148,7 @@ def unfulfilled_settle(
     credentials_discard(resource.pk)
     if resource.status == ResourceStatus.PENDING and not left and not awaits_deprovision:
         # A first provision left nothing: its name is free again, and so is its quota.
-        _resource_end(caller, run, reason="nothing was made")
+        resource_end(caller, run.resource, run=run, reason="nothing was made")
     elif has_applied:
         resource_move(caller, resource, ResourceStatus.DEGRADED)
     elif is_deprovision:
@@ -203,71 +161,3 @@ def unfulfilled_settle(
     request_end(caller, run, status, failure=failure.as_json(resource_usable=resource_usable))
     run_make_missing(resource_id=resource.pk, caller=caller)
     runs_notify()
-
-
-def _resource_end(caller: Caller, run: Run, *, reason: str, **changes: Any) -> None:
-    """Let a resource go: its quota is given back, and whoever else waits for it to go has it, without a run."""
-    resource_move(caller, run.resource, ResourceStatus.DEPROVISIONED, outputs=None, **changes)
-    credentials_end(run.resource_id)
-    quota_release(subject_id=run.resource_id, pools=list(Pool), caller=caller, reason=reason)
-    waiting = ProvisioningRequest.objects.filter(
-        resource_id=run.resource_id, operation=Operation.DEPROVISION, status__in=LIVE_REQUEST
-    ).exclude(runs=run)
-    for request in waiting:
-        own = replace(caller, correlation_id=request.correlation_id)
-        _request_move(own, request, run.resource, RequestStatus.COMPLETED)
-
-
-def resource_move(caller: Caller, resource: Resource, to: ResourceStatus, **changes: Any) -> None:
-    """Move a resource on, with its audit event; one that stands there already has its columns written, and no event."""
-    moves = sources(RESOURCE_MOVES, to) | ({to} if to in RESOURCE_MOVES else frozenset())
-    moved = Resource.objects.filter(pk=resource.pk, status__in=moves).update(
-        status=to, updated_at=ClockTimestamp(), **changes
-    )
-    if not moved or resource.status == to:
-        return
-    event_record(
-        caller=caller,
-        action=f"resource.{to.value}",
-        object_type="resource",
-        object_id=resource.pk,
-        object_name=resource.name,
-        team_id=resource.project.team_id,
-        project_id=resource.project_id,
-        before={"status": resource.status},
-        after={"status": to.value},
-        outcome=Outcome.FAILED if to is ResourceStatus.DEGRADED else Outcome.SUCCEEDED,
-    )
-
-
-def request_end(caller: Caller, run: Run, to: RequestStatus, *, failure: Mapping[str, Any] | None = None) -> None:
-    """End the request that a run was for, with its audit event; a run without one changes nothing."""
-    if run.provisioning_request is not None:
-        _request_move(caller, run.provisioning_request, run.resource, to, failure=failure)
-
-
-def _request_move(
-    caller: Caller,
-    request: ProvisioningRequest,
-    resource: Resource,
-    to: RequestStatus,
-    *,
-    failure: Mapping[str, Any] | None = None,
-) -> None:
-    moved = ProvisioningRequest.objects.filter(
-        pk=request.pk, status__in=sources(REQUEST_MOVES, to) & LIVE_REQUEST
-    ).update(status=to, failure=failure, completed_at=ClockTimestamp(), version=F("version") + 1)
-    if not moved:
-        return
-    event_record(
-        caller=caller,
-        action=f"request.{to.value}",
-        object_type="provisioning_request",
-        object_id=request.pk,
-        object_name=f"{request.operation} {resource.name}",
-        team_id=resource.project.team_id,
-        project_id=request.project_id,
-        outcome=Outcome.SUCCEEDED if to is RequestStatus.COMPLETED else Outcome.FAILED,
-        code=str(failure["code"]) if failure else "",
-        reason=str(failure["detail"]) if failure else "",
-    )

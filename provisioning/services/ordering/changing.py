@@ -14,23 +14,24 @@ from django.db.models import F
 from catalog.selectors.orderables import NotOrderableError, Orderable, defaults_of, orderable_get, orderable_of
 from governance.models.quotas import POINTS
 from governance.services.policies import Decision, policy_decision_record
-from governance.services.quotas import QuotaExceededError, Taken, quota_change
+from governance.services.quotas import QuotaExceededError, Taken, quota_change, quotas_lock
 from platform_api.audit.services.events import event_record
 from platform_api.core import clock
+from platform_api.core.callers import Caller
 from platform_api.core.errors import ConflictError, RequestRefusedError, Tenant
 from platform_api.core.ids import Prefix, new_id, show
 from platform_api.idempotency.services.keys import StoredAnswer, answer_find, answer_keep
 from platform_api.tenancy.models.roles import Right
 from platform_api.tenancy.selectors.projects import right_require
 from provisioning.dispatch import runs_notify
-from provisioning.models import ProvisioningRequest, Resource, Run
+from provisioning.models import Component, ProvisioningRequest, Resource, Run
 from provisioning.selectors.places import Place
 from provisioning.selectors.quotas import amounts_of
 from provisioning.selectors.resources import live_run_of, resource_get
 from provisioning.selectors.shapes import request_shape, request_url
 from provisioning.services.execution.claims import ClockTimestamp
 from provisioning.services.execution.credentials import credentials_discard
-from provisioning.services.execution.outcomes import request_end, resource_lock
+from provisioning.services.execution.endings import RunFailure, is_unbegun, request_end, resource_lock, unbegun_end
 from provisioning.services.intents import run_make_missing
 from provisioning.services.ordering.asks import Answer, Change, Exchange
 from provisioning.services.ordering.judging import (
@@ -54,6 +55,10 @@ from provisioning.states import (
 DEPROVISIONED = "A deprovision was asked for."
 """Why a run had to make way."""
 
+FORGONE = RunFailure(
+    code="canceled", kind="user", detail="It was given back before it was begun.", remedy="Order it again."
+)
+
 
 class ResourceBusyError(ConflictError):
     """A run works on it."""
@@ -68,6 +73,13 @@ class ResourceGoneError(ConflictError):
     code = "already_final"
     title = "The resource is gone"
     remedy = "Order a new one."
+
+
+class PartOfEnvironmentError(ConflictError):
+    """Others of its environment need it."""
+
+    code = "part_of_environment"
+    title = "Other components of its environment need the resource"
 
 
 class DeleteProtectedError(ConflictError):
@@ -89,9 +101,12 @@ def resource_change(*, ask: Change, exchange: Exchange) -> Answer:
         UnknownIdError: There is no such resource, or it is not the caller's to see.
         RoleMissingError, NotOwnerError: The caller may not change it, or may not rotate its credentials.
         ResourceGoneError: It is deprovisioned, or an accepted ask wants it so.
-        ResourceBusyError: An update or a rotation, while a run is live; a deprovision, while another is under way.
+        ResourceBusyError: An update or a rotation, while a run is live; an update of what waits for others; a
+            deprovision, while another is under way.
         CredentialsNoneError: A rotation, where the offering hands out none.
         CredentialsNotReadyError: A rotation, before the resource is there.
+        PartOfEnvironmentError: A deprovision of what other components need.
+        DeleteProtectedError: A deprovision of what is protected.
         RequestRefusedError: Schema, policy or quota says no, or a deprovision is not confirmed.
         IdempotencyMismatchError: The key was used for another order.
     """
@@ -131,17 +146,6 @@ def _tenant(resource: Resource) -> Tenant:
     return Tenant(team_id=resource.project.team_id, project_id=resource.project_id)
 
 
-def _place(resource: Resource) -> Place:
-    environment = resource.environment
-    return Place(
-        project=resource.project,
-        environment_id=environment.pk,
-        environment=environment.name,
-        tier=environment.tier,
-        expires_at=environment.expires_at,
-    )
-
-
 def _idle_require(resource: Resource) -> None:
     live = live_run_of(resource)
     if live is not None:
@@ -155,7 +159,10 @@ def _idle_require(resource: Resource) -> None:
 def _update(ask: Change, exchange: Exchange) -> Answer:
     resource = _locked(ask, exchange)
     _idle_require(resource)
-    place, version = _place(resource), resource.offering_version
+    if is_unbegun(resource):
+        msg = f"Resource {resource.name} waits for other components of its environment."
+        raise ResourceBusyError(msg, remedy="Wait until it is ready.", tenant=_tenant(resource))
+    place, version = Place.of(resource.environment, project=resource.project), resource.offering_version
     try:
         orderable = orderable_get(
             offering=version.offering.slug, plan=ask.plan or resource.plan.slug, version=ask.version or version.version
@@ -173,7 +180,9 @@ def _update(ask: Change, exchange: Exchange) -> Answer:
         )
     except QuotaExceededError as error:
         raise RequestRefusedError(errors=error.errors, tenant=place.tenant) from error
-    return _accept(ask, exchange, resource, orderable=orderable, parameters=parameters, decision=decision, taken=taken)
+    return _accept(
+        ask, exchange.caller, resource, orderable=orderable, parameters=parameters, decision=decision, taken=taken
+    )
 
 
 def _set_by_owners(resource: Resource) -> dict[str, Any]:
@@ -193,8 +202,9 @@ def _rotate(ask: Change, exchange: Exchange) -> Answer:
         raise CredentialsNotReadyError(tenant=_tenant(resource))
     present = orderable_of(version=resource.offering_version, plan=resource.plan)
     kept = resource.parameters
-    decision = _policy(ask, exchange, resource, place=_place(resource), orderable=present, parameters=kept)
-    return _accept(ask, exchange, resource, orderable=present, parameters=kept, decision=decision)
+    place = Place.of(resource.environment, project=resource.project)
+    decision = _policy(ask, exchange, resource, place=place, orderable=present, parameters=kept)
+    return _accept(ask, exchange.caller, resource, orderable=present, parameters=kept, decision=decision)
 
 
 def _deprovision(ask: Change, exchange: Exchange) -> Answer:
@@ -214,18 +224,47 @@ def _deprovision(ask: Change, exchange: Exchange) -> Answer:
     ).exists():
         msg = f"Resource {resource.name} is being deprovisioned."
         raise ResourceBusyError(msg, remedy="Wait until it has ended.", tenant=_tenant(resource))
-    _make_way(exchange, resource)
-    return _accept(ask, exchange, resource, orderable=None, parameters=resource.parameters, decision=None)
+    _require_unneeded(resource)
+    return deprovision_accept(ask=ask, caller=exchange.caller, resource=resource)
 
 
-def _make_way(exchange: Exchange, resource: Resource) -> None:
+def _require_unneeded(resource: Resource) -> None:
+    dependants = Component.objects.filter(needs__needed=resource.pk).exclude(
+        resource__status=ResourceStatus.DEPROVISIONED
+    )
+    names = ", ".join(dependants.values_list("name", flat=True))
+    if names:
+        shown = show(Prefix.ENVIRONMENT, resource.environment_id)
+        remedy = (
+            f"Deprovision {names} first, or the whole with "
+            f"DELETE /api/v1/environments/{shown}?confirm={resource.environment.name}."
+        )
+        msg = f"Resource {resource.name} is needed by: {names}."
+        raise PartOfEnvironmentError(msg, remedy=remedy, tenant=_tenant(resource))
+
+
+def deprovision_accept(*, ask: Change, caller: Caller, resource: Resource) -> Answer:
+    """Accept that a resource is given back: whatever works on it makes way, and its run follows in its turn.
+
+    Args:
+        ask: What is wanted, and why.
+        caller: Who asks.
+        resource: The resource, locked, with what its shape needs; no other deprovision of it is under way.
+    """
+    if is_unbegun(resource):
+        quotas_lock(subject_ids=[resource.pk])  # it gives them back at once, and rows are written after quotas
+    _make_way(caller, resource)
+    return _accept(ask, caller, resource, orderable=None, parameters=resource.parameters, decision=None)
+
+
+def _make_way(caller: Caller, resource: Resource) -> None:
     """Supersede a run that nobody holds; ask one that is held to stop."""
     live = Run.objects.select_for_update(no_key=True).filter(resource=resource, status__in=LIVE_RUN).first()
     if live is None:
         return
     is_waiting = live.status in WAITING_RUN and live.lease_owner is None
     event_record(
-        caller=exchange.caller,
+        caller=caller,
         action="run.superseded" if is_waiting else "run.cancel_requested",
         object_type="run",
         object_id=live.pk,
@@ -238,7 +277,7 @@ def _make_way(exchange: Exchange, resource: Resource) -> None:
         Run.objects.filter(pk=live.pk).update(status=RunStatus.SUPERSEDED, finished_at=ClockTimestamp())
         live.resource = resource
         credentials_discard(resource.pk)
-        request_end(exchange.caller, live, RequestStatus.CANCELED)
+        request_end(caller, live, RequestStatus.CANCELED)
     elif live.cancel_requested_at is None:
         Run.objects.filter(pk=live.pk).update(cancel_requested_at=ClockTimestamp(), cancel_reason=DEPROVISIONED)
 
@@ -274,7 +313,7 @@ def _policy(
 
 def _accept(
     ask: Change,
-    exchange: Exchange,
+    caller: Caller,
     resource: Resource,
     *,
     orderable: Orderable | None,
@@ -282,7 +321,7 @@ def _accept(
     decision: Decision | None,
     taken: Sequence[Taken] = (),
 ) -> Answer:
-    caller, project = exchange.caller, resource.project
+    project = resource.project
     desired = Desired.ABSENT if ask.operation == Operation.DEPROVISION else Desired.PRESENT
     Resource.objects.filter(pk=resource.pk).update(
         generation=F("generation") + 1, desired=desired, updated_at=ClockTimestamp()
@@ -334,6 +373,8 @@ def _accept(
         reason=ask.reason,
         policy_decision=None if decision is None else {"decisions": decisions_shown(decision)},
     )
+    if desired is Desired.ABSENT and is_unbegun(resource):
+        unbegun_end(caller, resource, RequestStatus.CANCELED, FORGONE)
     run_id = run_make_missing(resource_id=resource.pk, caller=caller)
     runs_notify()
     request.refresh_from_db()

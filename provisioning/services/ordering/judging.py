@@ -21,6 +21,7 @@ from governance.services.policy_input import (
 )
 from governance.services.quotas import Taken, quota_findings
 from platform_api.core import clock
+from platform_api.core.callers import Caller
 from platform_api.core.errors import RequestRefusedError, Tenant
 from provisioning.selectors.places import Place
 from provisioning.services.ordering.asks import Exchange
@@ -79,8 +80,38 @@ def policy_judge(
     Raises:
         RequestRefusedError: Holds the findings of both.
     """
+    decision = policy_ask(
+        exchange.caller,
+        operation=operation,
+        orderable=orderable,
+        place=place,
+        parameters=parameters,
+        name=name,
+        reason=reason,
+        ticket=ticket,
+        resource=resource,
+    )
+    if decision.is_denied:
+        quota = quota_findings(facts=place.facts, amounts=amounts)
+        raise RequestRefusedError(errors=[*decision.denials, *quota], tenant=place.tenant)
+    return decision
+
+
+def policy_ask(
+    caller: Caller,
+    *,
+    operation: str,
+    orderable: Orderable,
+    place: Place,
+    parameters: Mapping[str, Any],
+    name: str,
+    reason: str,
+    ticket: str | None,
+    resource: Mapping[str, Any] | None = None,
+) -> Decision:
+    """Ask the policies of one resource, and return what they say; the arguments are those of ``policy_judge``."""
     project = place.project
-    decision = policy_decide(
+    return policy_decide(
         stage=Stage.REQUEST,
         value=RequestInput(
             operation=operation,
@@ -96,20 +127,17 @@ def policy_judge(
                 tier=place.tier,
                 is_ephemeral=place.expires_at is not None,
                 expires_at=None if place.expires_at is None else moment(place.expires_at),
+                offering=place.offering,
             ),
             parameters=dict(parameters),
             name=name,
             reason=reason,
             ticket=ticket,
-            caller=caller_input(caller=exchange.caller, team_id=project.team_id, project_id=project.pk),
+            caller=caller_input(caller=caller, team_id=project.team_id, project_id=project.pk),
             now=moment(clock.now()),
             resource=None if resource is None else dict(resource),
         ),
     )
-    if decision.is_denied:
-        quota = quota_findings(facts=place.facts, amounts=amounts)
-        raise RequestRefusedError(errors=[*decision.denials, *quota], tenant=place.tenant)
-    return decision
 
 
 def decisions_shown(decision: Decision) -> list[dict[str, Any]]:

@@ -34,7 +34,7 @@ from provisioning.selectors.shapes import (
     resource_url,
     run_link,
 )
-from provisioning.services.environments import environment_default_ensure
+from provisioning.services.environments.ensuring import environment_default_ensure
 from provisioning.services.ordering.asks import Answer, Exchange, NewResource
 from provisioning.services.ordering.judging import decisions_shown, parameters_judge, policy_judge
 from provisioning.services.ordering.naming import physical_name_make
@@ -177,6 +177,7 @@ def _write(submission: _Submission) -> Answer:
         repeated = _repeated(submission.exchange)
         if repeated is not None:
             return repeated
+        place_get(project=submission.place.project, environment=submission.place.environment)  # refuses one that goes
         findings = quota_findings(facts=facts, amounts=amounts)
         if findings:
             raise RequestRefusedError(errors=findings, tenant=tenant)
@@ -185,7 +186,7 @@ def _write(submission: _Submission) -> Answer:
 
 
 def _execute(submission: _Submission, quotas: dict[tuple[str, str], UUID]) -> str | None:
-    """Write the order and return its answer; None where a quota lacks something or the key is used already."""
+    """Write the order and return its answer; None where a quota lacks something, the key is used or the place goes."""
     try:
         with connection.cursor() as cursor:
             cursor.execute(SUBMIT, _parameters(submission, quotas))

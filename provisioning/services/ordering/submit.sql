@@ -1,9 +1,14 @@
 -- Everything that one accepted order writes, as one statement: it is there as a whole or not at all, and costs one round
--- trip. ``refuse_unless`` raises where a quota has too little left (or the key is used already), and nothing stays.
+-- trip. ``refuse_unless`` raises where a quota has too little left (or the key is used already, or the environment is to go),
+-- and nothing stays.
 -- Quotas are taken in the order of locks: project before team, points before counts. A test compares the rows with those
 -- that the ORM would write, and the columns with those of the models.
-WITH fresh AS (
-    SELECT 1 WHERE %(key)s::text IS NULL OR NOT EXISTS (
+WITH place AS (
+    -- Who gives an environment back locks its row: either the order comes first and goes with it, or it is refused.
+    SELECT 1 FROM environment WHERE id = %(environment_id)s::uuid AND desired = 'present' FOR KEY SHARE
+),
+fresh AS (
+    SELECT 1 FROM place WHERE %(key)s::text IS NULL OR NOT EXISTS (
         SELECT FROM idempotency_key WHERE caller_id = %(caller_id)s::uuid AND key = %(key)s::text)
 ),
 project_points AS (

@@ -10,7 +10,8 @@ from django.db.models import F
 from provisioning.models import Run
 from provisioning.services.execution.claims import Claim, LeaseLostError, LeaseTerms, run_claim, run_move, run_write
 from provisioning.services.execution.credentials import credentials_ensure
-from provisioning.services.execution.outcomes import RunFailure, run_applied, run_failed
+from provisioning.services.execution.endings import RunFailure
+from provisioning.services.execution.outcomes import run_applied, run_failed
 from provisioning.services.execution.records import RunLog, state_store
 from provisioning.states import RunStatus
 from tests.factories import OUTPUTS, Orders, run_of

@@ -138,7 +138,7 @@ def test_warnings_alone_do_not_deny(policy_helper: PolicyHelper) -> None:
 
 
 def test_all_objections_are_told_at_once(policy_helper: PolicyHelper) -> None:
-    live = EnvironmentInput(name="live", tier="production", is_ephemeral=True, expires_at=None)
+    live = EnvironmentInput(name="live", tier="production", is_ephemeral=True, expires_at=None, offering=None)
     decision = decide(environment=live, ticket=None, reason="")
     assert {found["policy"]: found["level"] for found in decision.denials} == {
         "production_has_a_ticket": "soft_mandatory", "production_does_not_expire": "hard_mandatory",

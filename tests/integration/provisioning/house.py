@@ -19,7 +19,7 @@ from governance.models import Quota
 from platform_api.core.ids import Prefix, parse, show
 from provisioning.models import Resource, Run
 from provisioning.models.environments import Tier
-from provisioning.services.environments import environment_default_ensure, environment_ensure
+from provisioning.services.environments.ensuring import environment_default_ensure, environment_ensure
 from provisioning.services.execution.claims import Claim, LeaseTerms, run_claim, run_move
 from provisioning.services.execution.credentials import RunCredentials, credentials_ensure, credentials_try
 from provisioning.services.execution.outcomes import run_applied
@@ -144,12 +144,17 @@ def begin_apply(claimed: Claim) -> None:
     credentials_try(claimed)
 
 
-def carry_out(resource: Resource) -> RunCredentials:
-    """Let the resource's waiting run be applied, without Terraform; returns the credentials that it put in place."""
+def carry_out(resource: Resource, **outputs: Any) -> RunCredentials:
+    """Let the resource's waiting run be applied, without Terraform; returns the credentials that it put in place.
+
+    Args:
+        resource: Whose run.
+        outputs: Outputs that differ.
+    """
     claimed = claim(resource)
     credentials = prepare(claimed)
     begin_apply(claimed)
-    run_applied(claimed, status=RunStatus.APPLIED, outputs=OUTPUTS)
+    run_applied(claimed, status=RunStatus.APPLIED, outputs={**OUTPUTS, **outputs})
     return credentials
 
 

@@ -183,9 +183,14 @@ ROUTES = {
     "GET runs/{}/log": Prefix.RUN,
     "POST runs/{}/cancel": Prefix.RUN,
     "GET projects/{}": Prefix.PROJECT,
+    "GET environments/{}": Prefix.ENVIRONMENT,
+    "DELETE environments/{}?confirm=x": Prefix.ENVIRONMENT,
+    "GET projects/{}/environments": Prefix.PROJECT,
     "GET projects/{}/environments/default": Prefix.PROJECT,
     "PUT projects/{}/environments/default": Prefix.PROJECT,
+    "DELETE projects/{}/environments/default?confirm=default": Prefix.PROJECT,
     "GET projects/checkout/environments/{}": Prefix.ENVIRONMENT,
+    "DELETE projects/checkout/environments/{}?confirm=x": Prefix.ENVIRONMENT,
     "GET offerings/{}": Prefix.OFFERING,
 }
 
@@ -225,6 +230,7 @@ def test_what_belongs_to_others_is_refused_like_what_is_not_there(standing_house
         Prefix.PROVISIONING_REQUEST: ProvisioningRequest.objects.get(resource=spied).pk,
         Prefix.RUN: Run.objects.get(resource=spied).pk,
         Prefix.PROJECT: spied.project_id,
+        Prefix.ENVIRONMENT: spied.environment_id,
     }[ROUTES[route]]
     shown = show(ROUTES[route], there)
     before = contents()
@@ -243,6 +249,7 @@ LISTS = {
     "resources": ("project", "environment", "status", "kind", "name"),
     "runs": ("project", "status", "operation"),
     "offerings": ("kind", "tag"),
+    "projects/checkout/environments": ("name", "tier", "closed"),
     "teams": (),
     "projects": ("team",),
     "audit-events": ("object", "action", "outcome", "correlation_id"),
@@ -293,7 +300,7 @@ def test_these_tests_know_every_route() -> None:
     modules = (provisioning_urls, catalog_urls, governance_urls, tenancy_urls)
     routes = {re.sub("<[^>]+>", "{}", str(each.pattern)) for module in modules for each in module.urlpatterns}
     tested = {re.sub("checkout|default", "{}", route.split(" ")[1].partition("?")[0]) for route in ROUTES}
-    assert routes == tested | set(LISTS) | WITHOUT_INPUT
+    assert routes == tested | {noun.replace("checkout", "{}") for noun in LISTS} | WITHOUT_INPUT
 
 
 def test_a_method_that_a_route_does_not_take_is_refused(standing_house: House) -> None:

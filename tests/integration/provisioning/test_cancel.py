@@ -5,7 +5,8 @@ import pytest
 from platform_api.audit.models import AuditEvent
 from platform_api.core.ids import Prefix, show
 from provisioning.models import ProvisioningRequest, Resource, Run
-from provisioning.services.execution.outcomes import RunFailure, run_failed
+from provisioning.services.execution.endings import RunFailure
+from provisioning.services.execution.outcomes import run_failed
 from tests.integration.provisioning.house import House, body_of, claim, quota, resource_of, run_of, shown
 from tests.integration.provisioning.problems import refused
 from tests.integration.provisioning.together import at_once

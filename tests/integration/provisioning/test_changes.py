@@ -8,7 +8,8 @@ from governance.selectors.quotas import quota_reconcile
 from platform_api.audit.models import AuditEvent
 from platform_api.core.ids import Prefix, parse, show
 from provisioning.models import ProvisioningRequest, Resource, Run
-from provisioning.services.execution.outcomes import RunFailure, run_failed
+from provisioning.services.execution.endings import RunFailure
+from provisioning.services.execution.outcomes import run_failed
 from tests.integration.provisioning.house import (
     House,
     body_of,

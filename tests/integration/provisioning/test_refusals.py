@@ -11,7 +11,7 @@ from governance.models import Quota
 from platform_api.audit.models import AuditEvent
 from platform_api.tenancy.services.teams import project_create
 from provisioning.models import Environment
-from tests.integration.provisioning.house import House, body_of, contents
+from tests.integration.provisioning.house import House, body_of, carry_out, contents, shown
 from tests.people import TESTS
 
 
@@ -74,9 +74,11 @@ def test_what_policy_and_quota_refuse_of_an_update_is_told_together(house: House
 
 
 def test_an_update_that_needs_no_more_is_refused_by_policy_alone_though_the_quota_is_full(house: House) -> None:
-    Environment.objects.filter(name="staging").update(tier="production")
+    resource = house.ordered(environment="live")
+    carry_out(resource)
     limit(0)
-    assert codes(house.change("update", reason="", ticket="SHOP-1")) == [("#/reason", "policy_denied")]
+    answer = house.change("update", shown(resource), reason="", ticket="SHOP-1")
+    assert codes(answer) == [("#/reason", "policy_denied")]
 
 
 def test_every_policy_that_refuses_is_told(house: House) -> None:

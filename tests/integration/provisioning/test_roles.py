@@ -26,6 +26,7 @@ def get(address: str) -> Call:
             "request": show(
                 Prefix.PROVISIONING_REQUEST, ProvisioningRequest.objects.get(resource=orders, generation=1).pk
             ),
+            "environment": show(Prefix.ENVIRONMENT, orders.environment_id),
             "run": show(Prefix.RUN, Run.objects.get(resource=orders, generation=1).pk),
         }
         return person.client.get(f"/api/v1/{address.format(**ids)}")
@@ -42,7 +43,7 @@ READ: dict[str, Call] = {
     name: get(name)
     for name in (
         "requests/{request}", "resources/{resource}", "runs/{run}", "runs/{run}/log",
-        "projects/checkout/environments/staging",
+        "environments/{environment}", "projects/checkout/environments", "projects/checkout/environments/staging",
     )
 }  # fmt: skip
 WRITE: dict[str, Call] = {
@@ -53,6 +54,9 @@ WRITE: dict[str, Call] = {
     "delete": lambda house, person: person.client.delete(f"/api/v1/resources/{house.orders}?confirm=orders"),
     "cancel": cancel,
     "ensure": lambda house, person: person.client.put("/api/v1/projects/checkout/environments/x1", {}, format="json"),
+    "close": lambda house, person: person.client.delete(
+        "/api/v1/projects/checkout/environments/staging?confirm=staging"
+    ),
 }
 WRITERS = {"owner", "teammate", "lead"}
 

@@ -24,7 +24,8 @@ from platform_api.tenancy.models.scopes import READING
 from platform_api.tenancy.models.tokens import TokenKind
 from platform_api.tenancy.services.tokens import token_issue
 from provisioning.models import Credential, ProvisioningRequest, Resource, Run
-from provisioning.services.execution.outcomes import RunFailure, run_failed
+from provisioning.services.execution.endings import RunFailure
+from provisioning.services.execution.outcomes import run_failed
 from provisioning.states import ResourceStatus, RunStatus
 from tests import databases
 from tests.credentials import kept, password_of, stand

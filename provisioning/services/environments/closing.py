@@ -1,0 +1,150 @@
+"""Environments are given back as one: every resource in them, those that others need last; on demand, or expired."""
+
+import logging
+from collections.abc import Sequence
+from itertools import islice
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef
+from django.db.models.functions import Now
+
+from platform_api.audit.services.events import event_record
+from platform_api.core.callers import Caller
+from platform_api.core.errors import ConflictError, RequestRefusedError, Tenant
+from platform_api.core.ids import Prefix, show
+from provisioning.models import Environment, ProvisioningRequest, Resource
+from provisioning.models.environments import DEFAULT_NAME
+from provisioning.services.environments.advancing import contents_lock, environment_advance
+from provisioning.services.environments.ensuring import EnvironmentClosedError, tier_require
+from provisioning.services.ordering.asks import Change
+from provisioning.services.ordering.changing import DeleteProtectedError, deprovision_accept
+from provisioning.states import LIVE_REQUEST, LIVE_RESOURCE, Desired, Operation
+
+logger = logging.getLogger(__name__)
+
+BATCH = 50
+"""Environments that one pass gives back, so that it stays short; the next pass takes the next."""
+
+
+class EnvironmentDefaultError(ConflictError):
+    """Every project has it."""
+
+    code = "environment_default"
+    title = "The default environment stays"
+    remedy = "Deprovision the resources in it one by one."
+
+
+def environment_delete(*, caller: Caller, environment: Environment, confirm: str | None) -> None:
+    """Give an environment back with everything in it; safe to repeat, which tries again what could not be given back.
+
+    Args:
+        caller: Who asks; for production an admin of the team or project.
+        environment: One that the caller may see, with its project loaded.
+        confirm: Its name, repeated.
+
+    Raises:
+        RoleMissingError: The caller may not order there.
+        EnvironmentDefaultError: It is the one that every project has.
+        RequestRefusedError: It is not confirmed.
+        EnvironmentClosedError: Nothing is left of it.
+        DeleteProtectedError: Something in it is protected; nothing was changed.
+    """
+    project = environment.project
+    tier_require(caller=caller, project=project, tier=environment.tier)
+    tenant = Tenant(team_id=project.team_id, project_id=project.pk)
+    if environment.name == DEFAULT_NAME:
+        raise EnvironmentDefaultError(tenant=tenant)
+    if confirm != environment.name:
+        finding = {
+            "pointer": "#/confirm",
+            "code": "not_confirmed",
+            "detail": "Giving back an environment is confirmed by its name.",
+            "remedy": f"Add ?confirm={environment.name} to the address.",
+        }
+        raise RequestRefusedError(errors=[finding], tenant=tenant)
+    with transaction.atomic():
+        # Whoever orders into it holds a share of its row: this waits for them, and finds what they ordered.
+        locked = Environment.objects.select_for_update().get(pk=environment.pk)
+        if locked.closed_at is not None:
+            raise EnvironmentClosedError(remedy="There is nothing left to do.", tenant=tenant)
+        _give_back(locked, caller, action="environment.delete_requested", reason="The environment is given back.")
+    environment_advance(environment_id=environment.pk, caller=caller)
+
+
+def environments_expire(*, caller: Caller) -> int:
+    """Give back environments whose time is over, and return how many; one that fails does not stop the others.
+
+    One that holds something protected stays until the protection is taken away.
+
+    Args:
+        caller: The dispatcher.
+    """
+    protected = Resource.objects.filter(environment=OuterRef("pk"), delete_protected=True, status__in=LIVE_RESOURCE)
+    due = Environment.objects.filter(desired=Desired.PRESENT, expires_at__lte=Now()).exclude(name=DEFAULT_NAME)
+    rows = due.filter(~Exists(protected)).order_by("expires_at").values_list("pk", flat=True)
+    # Those that fail do not count: so many of them cannot keep a pass from what comes after them.
+    given_back = (environment_id for environment_id in list(rows) if _expire(environment_id, caller))
+    return len(list(islice(given_back, BATCH)))
+
+
+def _expire(environment_id: UUID, caller: Caller) -> bool:
+    try:
+        with transaction.atomic():
+            rows = Environment.objects.select_for_update(skip_locked=True)
+            locked = rows.filter(pk=environment_id, desired=Desired.PRESENT, expires_at__lte=Now()).first()
+            if locked is None:
+                return False
+            _give_back(locked, caller, action="environment.expired", reason="The environment has expired.")
+        environment_advance(environment_id=environment_id, caller=caller)
+    except Exception:
+        logger.exception("environment %s has expired and could not be given back", environment_id)
+        return False
+    return True
+
+
+def _give_back(environment: Environment, caller: Caller, *, action: str, reason: str) -> None:
+    """Ask for every resource to go that is not on its way, those first that others were made before."""
+    under_way = ProvisioningRequest.objects.filter(
+        resource=OuterRef("pk"), operation=Operation.DEPROVISION, status__in=LIVE_REQUEST
+    )
+    contents_lock(environment)
+    left = list(
+        Resource.objects.filter(~Exists(under_way), environment=environment, status__in=LIVE_RESOURCE)
+        .select_related("project__team", "environment", "offering_version__offering", "plan")
+        .order_by("-pk")
+    )
+    _require_unprotected(left)
+    if environment.desired == Desired.PRESENT:
+        Environment.objects.filter(pk=environment.pk).update(desired=Desired.ABSENT)
+    elif not left:
+        return
+    event_record(
+        caller=caller,
+        action=action,
+        object_type="environment",
+        object_id=environment.pk,
+        object_name=environment.name,
+        team_id=environment.project.team_id,
+        project_id=environment.project_id,
+        after={"resources": [show(Prefix.RESOURCE, resource.pk) for resource in left]},
+        reason=reason,
+    )
+    for resource in left:
+        ask = Change(
+            operation=Operation.DEPROVISION.value,
+            resource=show(Prefix.RESOURCE, resource.pk),
+            confirm=resource.name,
+            reason=reason,
+        )
+        deprovision_accept(ask=ask, caller=caller, resource=resource)
+
+
+def _require_unprotected(resources: Sequence[Resource]) -> None:
+    protected = [resource for resource in resources if resource.delete_protected]
+    if protected:
+        names = ", ".join(resource.name for resource in protected)
+        project = protected[0].project
+        tenant = Tenant(team_id=project.team_id, project_id=project.pk)
+        msg = f"Protected from deletion: {names}. Nothing was changed."
+        raise DeleteProtectedError(msg, tenant=tenant)
