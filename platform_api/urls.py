@@ -1,10 +1,10 @@
 """All addresses of the service."""
 
-from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
+from platform_api import admin
 from platform_api.core.http import health
 
 urlpatterns = [

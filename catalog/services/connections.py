@@ -1,15 +1,18 @@
 """Connections are made and changed; their credentials are opened here and nowhere else."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from catalog.models import Connection
 from catalog.models.connections import ConnectionKind, Tier
 from platform_api.audit.services.events import event_record
 from platform_api.core.callers import Caller
 from platform_api.core.errors import ConflictError
+from platform_api.core.ids import UnknownIdError
 from platform_api.core.sealing import seal_json, unseal_json
 from platform_api.tenancy.models import Team
 
@@ -22,6 +25,31 @@ class ConnectionKindError(ConflictError):
     code = "connection_kind_changed"
     title = "A connection keeps its kind"
     remedy = "Make another connection under a slug of its own."
+
+
+class ConnectionTakenError(ConflictError):
+    """Another connection has this slug."""
+
+    code = "name_taken"
+    title = "The name is taken"
+    remedy = "Choose another slug, or change the connection that has it."
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConnectionFacts:
+    """What may be told of a connection.
+
+    Attributes:
+        tiers: Environments that may use it.
+        endpoint: ``host`` and ``port`` that users connect to.
+        teams: Teams that may use it; none means all.
+        is_active: Whether new things are made on it; what is there goes on to be worked on.
+    """
+
+    tiers: Collection[Tier]
+    endpoint: Mapping[str, Any]
+    teams: Collection[Team] = ()
+    is_active: bool = True
 
 
 def connection_ensure(
@@ -48,37 +76,86 @@ def connection_ensure(
     Raises:
         ConnectionKindError: There is one with this slug, of another kind.
     """
-    wanted = {
-        "kind": kind.value,
-        "tiers": sorted(tier.value for tier in tiers),
-        "endpoint": dict(endpoint),
-        "teams": sorted(team.slug for team in teams),
-    }
     with transaction.atomic():
         found = Connection.objects.select_for_update().filter(slug=slug).first()
         if found is not None and found.kind != kind:
             msg = f"{slug} is a connection to a {found.kind}."
             raise ConnectionKindError(msg)
-        before = None if found is None else _told(found)
-        connection = found or Connection(slug=slug)
-        is_same_secret = found is not None and connection_credentials(connection=found) == dict(credentials)
-        if before == wanted and is_same_secret:
-            return connection
-        connection.kind, connection.endpoint = kind, dict(endpoint)
-        connection.tiers = sorted(tier.value for tier in tiers)
-        if not is_same_secret:
-            connection.credentials = seal_json(dict(credentials), place=_place(connection))
-        connection.save()
-        connection.teams.set(teams)
-        event_record(
-            caller=caller,
-            action="connection.created" if found is None else "connection.changed",
-            object_type="connection",
-            object_id=connection.pk,
-            object_name=slug,
-            before=before,
-            after={**wanted, "credentials_changed": not is_same_secret},
-        )
+        facts = ConnectionFacts(tiers=tiers, endpoint=endpoint, teams=teams, is_active=found is None or found.is_active)
+        connection = found or Connection(slug=slug, kind=kind)
+        return _write(connection, facts, credentials, caller=caller)
+
+
+def connection_create(
+    *, slug: str, kind: ConnectionKind, facts: ConnectionFacts, credentials: Credentials, caller: Caller
+) -> Connection:
+    """Make a connection.
+
+    Args:
+        slug: Its name.
+        kind: What stands at the other end.
+        facts: All that may be told of it.
+        credentials: The admin's, as the provider takes them under the connection's kind; sealed, never recorded.
+        caller: Who does it.
+
+    Raises:
+        ConnectionTakenError: There is one with this slug.
+    """
+    try:
+        with transaction.atomic():
+            return _write(Connection(slug=slug, kind=kind), facts, credentials, caller=caller)
+    except IntegrityError as error:
+        msg = f"There is a connection {slug} already."
+        raise ConnectionTakenError(msg) from error
+
+
+def connection_change(
+    *, connection_id: UUID, facts: ConnectionFacts, credentials: Credentials | None, caller: Caller
+) -> Connection:
+    """Change what differs; where nothing differs, nothing is written.
+
+    Args:
+        connection_id: The connection.
+        facts: All that may be told of it from now on.
+        credentials: The admin's new ones; None keeps those that there are.
+        caller: Who does it.
+
+    Raises:
+        UnknownIdError: There is none.
+    """
+    with transaction.atomic():
+        found = Connection.objects.select_for_update().filter(pk=connection_id).first()
+        if found is None:
+            raise UnknownIdError
+        return _write(found, facts, credentials, caller=caller)
+
+
+def _write(
+    connection: Connection, facts: ConnectionFacts, credentials: Credentials | None, *, caller: Caller
+) -> Connection:
+    """Write what differs, and its event."""
+    is_new = connection._state.adding  # noqa: SLF001 - Django's own way to tell; the key is made before the row
+    before = None if is_new else _told(connection)
+    is_same_secret = not is_new and credentials in (None, connection_credentials(connection=connection))
+    connection.tiers, connection.endpoint = sorted(tier.value for tier in facts.tiers), dict(facts.endpoint)
+    connection.is_active = facts.is_active
+    teams = sorted(team.slug for team in facts.teams)
+    after = {**_columns(connection), "teams": teams}
+    if before == after and is_same_secret:
+        return connection
+    if not is_same_secret and credentials is not None:
+        connection.credentials = seal_json(dict(credentials), place=_place(connection))
+    connection.save()
+    connection.teams.set(facts.teams)
+    event_record(
+        caller=caller,
+        action="connection.created" if is_new else "connection.changed",
+        object_type="connection",
+        object_id=connection.pk,
+        object_name=connection.slug,
+        before=before,
+        after={**after, "credentials_changed": not is_same_secret},
+    )
     return connection
 
 
@@ -99,10 +176,14 @@ def _place(connection: Connection) -> str:
 
 
 def _told(connection: Connection) -> dict[str, Any]:
-    """Return what may be told of a connection."""
+    """Return what may be told of a connection that is kept."""
+    return {**_columns(connection), "teams": sorted(connection.teams.values_list("slug", flat=True))}
+
+
+def _columns(connection: Connection) -> dict[str, Any]:
     return {
         "kind": str(connection.kind),
         "tiers": sorted(connection.tiers),
         "endpoint": connection.endpoint,
-        "teams": sorted(connection.teams.values_list("slug", flat=True)),
+        "is_active": connection.is_active,
     }

@@ -157,3 +157,27 @@ def quota_limit_set(*, quota_id: UUID, limit: int, version: int, reason: str, ca
             reason=reason,
         )
     return quota
+
+
+def quota_limit_begin(
+    *, facts: ProjectFacts, scope_type: ScopeType, kind: str, limit: int, reason: str, caller: Caller
+) -> Quota:
+    """Set the limit of a quota before anything was ordered from it, or after.
+
+    Args:
+        facts: The project, or any project of the team.
+        scope_type: Whether the project's own quota is meant, or its team's.
+        kind: ``points``, ``count:database`` and so on.
+        limit: What may be held from now on, 0 or more.
+        reason: Why, for the audit trail; at least 8 characters.
+        caller: A platform admin.
+
+    Raises:
+        PlatformAdminNeededError: The caller is none.
+        LimitReasonMissingError: No reason worth the name.
+        LimitNegativeError: Below zero.
+        QuotaVersionMismatchError: Somebody else sets it at the same time.
+    """
+    with transaction.atomic():
+        quota = next(row for row in quotas_ensure(facts=facts, kinds=[kind]) if row.scope_type == scope_type)
+        return quota_limit_set(quota_id=quota.pk, limit=limit, version=quota.version, reason=reason, caller=caller)

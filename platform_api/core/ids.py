@@ -1,5 +1,7 @@
 """Ids: UUIDv7 in the database, TypeIDs (``req_01jd…``) outside; each kind of thing has one prefix."""
 
+from collections.abc import Mapping
+from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -29,6 +31,23 @@ class Prefix(StrEnum):
     RUN = "run"
     QUOTA = "quo"
     POLICY_DECISION = "dec"
+
+
+PREFIX_OF_KIND: Mapping[str, Prefix] = {
+    "user": Prefix.USER,
+    "team": Prefix.TEAM,
+    "project": Prefix.PROJECT,
+    "api_token": Prefix.API_TOKEN,
+    "connection": Prefix.CONNECTION,
+    "environment": Prefix.ENVIRONMENT,
+    "offering": Prefix.OFFERING,
+    "offering_version": Prefix.OFFERING_VERSION,
+    "provisioning_request": Prefix.PROVISIONING_REQUEST,
+    "quota": Prefix.QUOTA,
+    "resource": Prefix.RESOURCE,
+    "run": Prefix.RUN,
+}
+"""Prefix by the kind of thing, as audit events name the kind of their object."""
 
 
 class UnknownIdError(NotFoundError):
@@ -61,6 +80,24 @@ def parse(prefix: Prefix, text: str) -> UUID:
     if type_id.prefix != prefix.value or text != str(type_id):
         raise UnknownIdError
     return UUID(int=type_id.uuid.int)
+
+
+def read(text: str) -> tuple[Prefix, UUID]:
+    """Read an id of whatever kind.
+
+    Raises:
+        UnknownIdError: Not an id: nothing can have it.
+    """
+    try:
+        prefix = Prefix(text.rpartition("_")[0])
+    except ValueError as error:
+        raise UnknownIdError from error
+    return prefix, parse(prefix, text)
+
+
+def lowest_id(moment: datetime) -> UUID:
+    """Return what no id that was made at or after a moment is smaller than, to the millisecond."""
+    return UUID(int=int(moment.timestamp() * 1000) << 80)
 
 
 def is_id(prefix: Prefix, text: str) -> bool:

@@ -25,7 +25,7 @@ INSTALLED_APPS = [
     "platform_api.idempotency",
     "provisioning",
     "governance",
-    "django.contrib.admin",
+    "django.contrib.admin.apps.SimpleAdminConfig",  # what is on the site stands in platform_api/admin.py
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -66,6 +66,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
             ],
+            "libraries": {"slipway": "platform_api.core.admin.tags"},
         },
     },
 ]

@@ -1,14 +1,11 @@
 """REST framework's exception handler: answers with a problem document, and records what was denied."""
 
-import logging
 from typing import Any
 
-from django.db import DatabaseError, transaction
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
-from platform_api.audit.models import Outcome
-from platform_api.audit.services.events import event_record
+from platform_api.audit.services.refusals import refusal_record
 from platform_api.core import correlation
 from platform_api.core.callers import Caller, CallerKind, anonymous_caller
 from platform_api.core.errors import (
@@ -20,8 +17,6 @@ from platform_api.core.errors import (
 )
 from platform_api.core.http import problems
 from platform_api.core.http.errors import TokenMissingError, as_slipway_error
-
-logger = logging.getLogger(__name__)
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -35,7 +30,7 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response:
     if not isinstance(caller, Caller):
         caller = anonymous_caller(ip=request.META.get("REMOTE_ADDR"), correlation_id=correlation.current())
     if _is_worth_recording(error, caller=caller, method=request.method):
-        _record(error, caller=caller, route=_route(context))
+        refusal_record(error=error, caller=caller, route=_route(context))
     return Response(
         problems.document(error, instance=request.path),
         status=problems.status_of(error),
@@ -61,23 +56,3 @@ def _is_worth_recording(error: SlipwayError, *, caller: Caller, method: str) -> 
 def _route(context: dict[str, Any]) -> str:
     match = context["request"].resolver_match
     return f"{context['request'].method} /{match.route if match else ''}"
-
-
-def _record(error: SlipwayError, *, caller: Caller, route: str) -> None:
-    findings = [{"pointer": found.get("pointer"), "code": found.get("code")} for found in error.errors]
-    try:
-        with transaction.atomic():
-            event_record(
-                caller=caller,
-                action="call.refused",
-                object_type="route",
-                object_name=route,
-                outcome=Outcome.REFUSED,
-                code=error.code,
-                reason=error.title,
-                after={"errors": findings} if findings else None,
-                team_id=error.tenant.team_id if error.tenant else None,
-                project_id=error.tenant.project_id if error.tenant else None,
-            )
-    except DatabaseError:
-        logger.exception("a refusal could not be recorded")

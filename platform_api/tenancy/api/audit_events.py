@@ -1,5 +1,6 @@
 """The audit trail as auditors and admins of teams read it. It needs roles, so it is answered here and not in audit."""
 
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
@@ -11,27 +12,11 @@ from platform_api.audit.models import AuditEvent
 from platform_api.audit.selectors.events import events_readable
 from platform_api.core.http.paging import FilterInvalidError
 from platform_api.core.http.views import ListView
-from platform_api.core.ids import Prefix, UnknownIdError, parse, show
+from platform_api.core.ids import PREFIX_OF_KIND, Prefix, UnknownIdError, read, show
 from platform_api.core.shapes import Shape
 from platform_api.tenancy.api.permissions import caller_of
 from platform_api.tenancy.models.scopes import Scope
 from platform_api.tenancy.selectors.projects import audit_scope
-
-KINDS = {
-    "user": Prefix.USER,
-    "team": Prefix.TEAM,
-    "project": Prefix.PROJECT,
-    "api_token": Prefix.API_TOKEN,
-    "connection": Prefix.CONNECTION,
-    "environment": Prefix.ENVIRONMENT,
-    "offering": Prefix.OFFERING,
-    "offering_version": Prefix.OFFERING_VERSION,
-    "provisioning_request": Prefix.PROVISIONING_REQUEST,
-    "quota": Prefix.QUOTA,
-    "resource": Prefix.RESOURCE,
-    "run": Prefix.RUN,
-}
-"""Prefix of the id that an event's object is shown with."""
 
 
 class ActorShape(Shape):
@@ -92,7 +77,9 @@ def event_shape(event: AuditEvent) -> EventShape:
             ip=event.ip,
         ),
         object=ObjectShape(
-            type=event.object_type, id=_id(KINDS.get(event.object_type), event.object_id), name=event.object_name
+            type=event.object_type,
+            id=_id(PREFIX_OF_KIND.get(event.object_type), event.object_id),
+            name=event.object_name,
         ),
         before=event.before,
         after=event.after,
@@ -132,11 +119,7 @@ class AuditEventList(ListView):
         return event_shape(row)
 
     def _object(self, wanted: str) -> UUID:
-        for prefix in KINDS.values():
-            if wanted.startswith(f"{prefix.value}_"):
-                try:
-                    return parse(prefix, wanted)
-                except UnknownIdError:
-                    break
+        with suppress(UnknownIdError):
+            return read(wanted)[1]
         msg = f"{wanted[:80]!r} is no id."
         raise FilterInvalidError(msg, remedy="Use an id as the API shows it, e.g. req_….")

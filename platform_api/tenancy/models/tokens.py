@@ -3,7 +3,7 @@
 A password hash would be wrong here: 256 random bits need no stretching, and it would cost each call 0.3 s.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -63,3 +63,14 @@ class ApiToken(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.hint}…"
+
+    @property
+    def beginning(self) -> str:
+        """What the clear token begins with, to recognize it by."""
+        return f"slw_{self.kind}_{self.hint}…"
+
+    def status_at(self, moment: datetime) -> str:
+        """Return whether it counts at a moment: ``in_force``, ``expired`` or ``revoked``."""
+        if self.revoked_at is not None:
+            return "revoked"
+        return "expired" if self.expires_at <= moment else "in_force"

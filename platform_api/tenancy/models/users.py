@@ -12,6 +12,11 @@ from platform_api.core.ids import new_id
 USERNAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,62}[a-z0-9]\Z"
 
 
+username_validator = RegexValidator(
+    USERNAME_PATTERN, "Use 2 to 64 of: a-z, 0-9, dot, hyphen, underscore; begin and end with a letter or digit."
+)
+
+
 class UserKind(models.TextChoices):
     """What stands behind a user."""
 
@@ -31,16 +36,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     """A person or a service. Overseers' roles are flags here; roles on teams and projects are permissions."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    username = models.CharField(
-        max_length=64,
-        unique=True,
-        validators=[
-            RegexValidator(
-                USERNAME_PATTERN,
-                "Use 2 to 64 of: a-z, 0-9, dot, hyphen, underscore; begin and end with a letter or digit.",
-            )
-        ],
-    )
+    username = models.CharField(max_length=64, unique=True, validators=[username_validator])
     name = models.CharField(max_length=200, blank=True, help_text="How others read it, e.g. Dana Doe.")
     email = models.EmailField(blank=True)
     kind = models.CharField(max_length=16, choices=UserKind, default=UserKind.HUMAN)

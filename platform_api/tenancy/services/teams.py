@@ -1,6 +1,10 @@
-"""Teams and projects are made, and roles on them given and taken."""
+"""Teams and projects are made and renamed, and roles on them given and taken."""
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from guardian.shortcuts import assign_perm, remove_perm
 
 from platform_api.audit.services.events import event_record
@@ -16,6 +20,9 @@ class SlugTakenError(ConflictError):
     code = "name_taken"
     title = "The name is taken"
     remedy = "Choose another slug."
+
+
+Owner = TypeVar("Owner", Team, Project)
 
 
 def team_create(*, slug: str, name: str, caller: Caller) -> Team:
@@ -67,6 +74,27 @@ def project_create(*, team: Team, slug: str, name: str, caller: Caller) -> Proje
     return project
 
 
+def team_rename(*, team: Team, name: str, caller: Caller) -> Team:
+    """Give a team another name; the same one changes nothing. Its slug stays: addresses and physical names hold it."""
+    return _rename(team, noun="team", name=name, caller=caller)
+
+
+def project_rename(*, project: Project, name: str, caller: Caller) -> Project:
+    """Give a project another name; the same one changes nothing. Its slug stays, as a team's does."""
+    return _rename(project, noun="project", name=name, caller=caller)
+
+
+def _rename(owner: Owner, *, noun: str, name: str, caller: Caller) -> Owner:
+    with transaction.atomic():
+        rows: QuerySet[Owner] = QuerySet(type(owner))
+        locked: Owner = rows.select_for_update(no_key=True).get(pk=owner.pk)
+        before, locked.name = locked.name, name
+        if before != name:
+            locked.save(update_fields=["name"])
+            _record(locked, caller=caller, action=f"{noun}.renamed", before={"name": before}, after={"name": name})
+    return locked
+
+
 def role_grant(*, user: User, role: Role, on: Team | Project, caller: Caller) -> None:
     """Give a user a role on a team or project; giving it twice changes nothing."""
     with transaction.atomic():
@@ -82,6 +110,17 @@ def role_revoke(*, user: User, role: Role, on: Team | Project, caller: Caller) -
 
 
 def _record_role(*, user: User, role: Role, on: Team | Project, caller: Caller, action: str) -> None:
+    _record(on, caller=caller, action=action, after={"user": user.username, "role": role.value})
+
+
+def _record(
+    on: Team | Project,
+    *,
+    caller: Caller,
+    action: str,
+    after: Mapping[str, Any],
+    before: Mapping[str, Any] | None = None,
+) -> None:
     is_project = isinstance(on, Project)
     event_record(
         caller=caller,
@@ -91,5 +130,6 @@ def _record_role(*, user: User, role: Role, on: Team | Project, caller: Caller, 
         object_name=on.slug,
         team_id=on.team_id if isinstance(on, Project) else on.pk,
         project_id=on.pk if is_project else None,
-        after={"user": user.username, "role": role.value},
+        before=before,
+        after=after,
     )

@@ -79,12 +79,14 @@ def test_a_change_says_what_was_and_what_is(people: People) -> None:
         "tiers": ["development", "production", "staging"],
         "endpoint": {"host": "db.example.com", "port": 6543},
         "teams": [],
+        "is_active": True,
     }
     assert event.after == {
         "kind": "postgres",
         "tiers": ["staging"],
         "endpoint": {"host": "new.example.com", "port": 1},
         "teams": ["shop"],
+        "is_active": True,
         "credentials_changed": False,
     }
 

@@ -1,0 +1,226 @@
+"""Connections on the admin site: listed, made, changed. The admin's credentials go in and never come out."""
+
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from django import forms
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from catalog.models import Connection
+from catalog.models.connections import ConnectionKind, Tier
+from catalog.services.connections import ConnectionFacts, connection_change, connection_create
+from platform_api.audit.selectors.stories import events_about
+from platform_api.core.admin.cells import Mono, Ref, Status
+from platform_api.core.admin.filters import ChoiceFilter, SinceFilter, UntilFilter
+from platform_api.core.admin.sections import Facts, Section, newest
+from platform_api.core.callers import Caller
+from platform_api.core.ids import Prefix
+from platform_api.tenancy.admin.events import events_section
+from platform_api.tenancy.admin.fields import SlugField, WordsField, team_of
+from platform_api.tenancy.admin.managing import AdminForm, ManagedAdmin
+
+SHOWN = 100
+HIGHEST_PORT = 65535
+
+SCHEMES = {ConnectionKind.POSTGRES: ("postgresql", "postgres"), ConnectionKind.VALKEY: ("redis", "rediss", "valkey")}
+"""Kinds that are reached by a URL with the admin's name and password in it, and what such a URL begins with."""
+
+
+class AdminUrlField(forms.CharField):
+    """A URL with a password: taken, never given back to a page, and never quoted in what is said against it."""
+
+    def __init__(self, **options: Any) -> None:
+        widget = forms.PasswordInput(render_value=False, attrs={"autocomplete": "off"})
+        super().__init__(**{"max_length": 2000, "widget": widget, "strip": True, **options})
+
+    def clean(self, value: Any) -> str:
+        """Return the URL.
+
+        Raises:
+            ValidationError: It has no host, or no admin's name.
+        """
+        url = str(super().clean(value))
+        try:
+            parts = urlsplit(url)
+            is_sound = bool(not url or (parts.scheme and parts.hostname and parts.username))
+        except ValueError:
+            is_sound = False
+        if not is_sound:
+            raise forms.ValidationError("This is not of the form postgresql://admin:password@host:port/database.")
+        return url
+
+
+class _ConnectionForm(AdminForm):
+    """What a new connection and a changed one have in common."""
+
+    tiers = forms.MultipleChoiceField(
+        choices=Tier, widget=forms.CheckboxSelectMultiple, help_text="Environments that may use it."
+    )
+    teams = WordsField(
+        read=team_of, required=False, help_text="Slugs of the teams that may use it; empty for all teams."
+    )
+    host = forms.CharField(max_length=253, help_text="Name or address that users connect to.")
+    port = forms.IntegerField(min_value=1, max_value=HIGHEST_PORT)
+    is_active = forms.BooleanField(label="New things are made on it", required=False, initial=True)
+
+    def facts(self) -> ConnectionFacts:
+        """Return what may be told of it."""
+        given = self.cleaned_data
+        return ConnectionFacts(
+            tiers=[Tier(tier) for tier in given["tiers"]],
+            endpoint={"host": given["host"], "port": given["port"]},
+            teams=given["teams"],
+            is_active=given["is_active"],
+        )
+
+    def judge_url(self, kind: str) -> None:
+        """Refuse the URL of another kind of server."""
+        url = self.cleaned_data.get("admin_url")
+        schemes = SCHEMES[ConnectionKind(kind)]
+        if url and urlsplit(url).scheme not in schemes:
+            self.add_error("admin_url", f"The URL of such a server begins with {schemes[0]}://.")
+
+
+class ConnectionMakeForm(_ConnectionForm):
+    """A new connection."""
+
+    title, done = "New connection", "The connection was made."
+
+    slug = SlugField()
+    kind = forms.ChoiceField(choices=[(kind.value, kind.label) for kind in SCHEMES])
+    admin_url = AdminUrlField(
+        label="Admin URL", help_text="With the admin's name and password; sealed at once, and never shown again."
+    )
+    field_order = ("slug", "kind", "tiers", "teams", "host", "port", "admin_url", "is_active")
+
+    def clean(self) -> dict[str, Any]:
+        """Compare the URL with the kind."""
+        cleaned = super().clean() or {}
+        if "kind" in cleaned:
+            self.judge_url(cleaned["kind"])
+        return cleaned
+
+    def save(self, *, thing: Any, caller: Caller) -> Connection:
+        """Make it."""
+        given = self.cleaned_data
+        return connection_create(
+            slug=given["slug"],
+            kind=ConnectionKind(given["kind"]),
+            facts=self.facts(),
+            credentials={"url": given["admin_url"]},
+            caller=caller,
+        )
+
+
+class ConnectionChangeForm(_ConnectionForm):
+    """Another endpoint, other users, or another secret."""
+
+    title, done = "Change", "The connection was changed."
+    warning = "What is on the server already is worked on with what stands here, too."
+
+    admin_url = AdminUrlField(
+        label="New admin URL", required=False, help_text="Leave empty to keep the one there is, which is never shown."
+    )
+    field_order = ("tiers", "teams", "host", "port", "admin_url", "is_active")
+
+    @classmethod
+    def applies_to(cls, thing: Connection) -> bool:
+        """Tell whether its kind is one whose credentials are a URL."""
+        return thing.kind in SCHEMES
+
+    @classmethod
+    def initial_of(cls, thing: Connection) -> dict[str, Any]:
+        """Return all but the secret."""
+        return {
+            "tiers": thing.tiers,
+            "teams": [team.slug for team in thing.teams.all()],
+            "host": thing.endpoint.get("host"),
+            "port": thing.endpoint.get("port"),
+            "is_active": thing.is_active,
+        }
+
+    def save(self, *, thing: Connection, caller: Caller) -> Connection:
+        """Change it."""
+        url = self.cleaned_data["admin_url"]
+        return connection_change(
+            connection_id=thing.pk,
+            facts=self.facts(),
+            credentials={"url": url} if url else None,
+            caller=caller,
+        )
+
+
+class KindFilter(ChoiceFilter):
+    """What stands at the other end."""
+
+    title, parameter_name, column = "kind", "kind", "kind"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Return the kinds."""
+        return [(choice.value, choice.label) for choice in ConnectionKind]
+
+
+class ConnectionAdmin(ManagedAdmin):
+    """Where things are made."""
+
+    of = Connection
+    prefix = Prefix.CONNECTION
+    plural = "Connections"
+    about = "The servers and accounts that things are made on."
+    list_display = ("slug", "kind", "status_shown", "tiers_shown", "address", "changed")
+    list_filter = (KindFilter, SinceFilter, UntilFilter)
+    search_fields = ("slug__startswith",)
+    search_help_text = "An id, or the beginning of a slug."
+    add_form_class, change_form_class = ConnectionMakeForm, ConnectionChangeForm
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Return connections without what is sealed."""
+        return Connection.objects.defer("credentials")
+
+    @admin.display(description="status")
+    def status_shown(self, connection: Connection) -> object:
+        """Return whether new things are made on it."""
+        return Status(self.status(connection))
+
+    @admin.display(description="tiers")
+    def tiers_shown(self, connection: Connection) -> object:
+        """Return which environments may use it."""
+        return connection.tiers
+
+    @admin.display(description="endpoint")
+    def address(self, connection: Connection) -> object:
+        """Return where users connect to."""
+        return Mono(f"{connection.endpoint.get('host', '')}:{connection.endpoint.get('port', '')}")
+
+    @admin.display(description="changed")
+    def changed(self, connection: Connection) -> object:
+        """Return when it was changed last."""
+        return connection.updated_at
+
+    def status(self, thing: Connection) -> str:
+        """Return whether new things are made on it."""
+        return "active" if thing.is_active else "inactive"
+
+    def sections(self, request: HttpRequest, thing: Connection) -> Sequence[Section]:
+        """Return the connection but for its secret, and its events."""
+        events, more_events = newest(events_about(kind="connection", key=thing.pk), SHOWN)
+        teams = [Ref(prefix=Prefix.TEAM, id=team.pk, text=team.slug) for team in thing.teams.all()]
+        return [
+            Facts(
+                title="Connection",
+                rows=[
+                    ("Slug", Mono(thing.slug)),
+                    ("Kind", ConnectionKind(thing.kind).label),
+                    ("Tiers", thing.tiers),
+                    ("Teams", teams or "all"),
+                    ("Endpoint", self.address(thing)),
+                    ("Admin's credentials", "sealed; never shown"),
+                    ("Made", thing.created_at),
+                    ("Changed", thing.updated_at),
+                ],
+            ),
+            events_section(events, note=more_events),
+        ]
