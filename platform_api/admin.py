@@ -19,6 +19,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, include, path, re_path, reverse
 
 from catalog.admin.connections import ConnectionAdmin
+from catalog.admin.offerings import OfferingAdmin, OfferingVersionAdmin
 from governance.admin.quotas import QuotaAdmin
 from platform_api.audit.services.refusals import refusal_record
 from platform_api.core.errors import SlipwayError
@@ -51,7 +52,7 @@ class Chapter:
 CHAPTERS = (
     Chapter("What happened", (ProvisioningRequestAdmin, RunAdmin, ResourceAdmin, EnvironmentAdmin, AuditEventAdmin)),
     Chapter("Who may", (TeamAdmin, ProjectAdmin, UserAdmin, ApiTokenAdmin)),
-    Chapter("What with", (QuotaAdmin, ConnectionAdmin)),
+    Chapter("What with", (OfferingAdmin, OfferingVersionAdmin, QuotaAdmin, ConnectionAdmin)),
 )
 """Everything that is on the site, in the order of its navigation."""
 

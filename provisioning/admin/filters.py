@@ -3,7 +3,6 @@
 from typing import Any
 from uuid import UUID
 
-from django.contrib.admin import ModelAdmin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
@@ -19,7 +18,7 @@ class OfferingFilter(TextFilter):
 
     title, parameter_name = "offering", "offering"
 
-    def lookups(self, request: HttpRequest, model_admin: ModelAdmin[Any]) -> list[tuple[str, str]]:
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """Suggest offerings."""
         return suggestions(Offering, "slug")
 
@@ -41,7 +40,7 @@ class _StatusFilter(ChoiceFilter):
 class RequestStatusFilter(_StatusFilter):
     """Where a request stands."""
 
-    def lookups(self, request: HttpRequest, model_admin: ModelAdmin[Any]) -> list[tuple[str, str]]:
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """Return the statuses."""
         return [(status.value, status.value.replace("_", " ")) for status in RequestStatus]
 
@@ -49,7 +48,7 @@ class RequestStatusFilter(_StatusFilter):
 class RunStatusFilter(_StatusFilter):
     """Where a run stands."""
 
-    def lookups(self, request: HttpRequest, model_admin: ModelAdmin[Any]) -> list[tuple[str, str]]:
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """Return the statuses."""
         return [(status.value, status.value.replace("_", " ")) for status in RunStatus]
 
@@ -57,7 +56,7 @@ class RunStatusFilter(_StatusFilter):
 class ResourceStatusFilter(_StatusFilter):
     """Where a resource stands."""
 
-    def lookups(self, request: HttpRequest, model_admin: ModelAdmin[Any]) -> list[tuple[str, str]]:
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """Return the statuses."""
         return [(status.value, status.value) for status in ResourceStatus]
 
@@ -67,7 +66,7 @@ class OperationFilter(ChoiceFilter):
 
     title, parameter_name, column = "operation", "operation", "operation"
 
-    def lookups(self, request: HttpRequest, model_admin: ModelAdmin[Any]) -> list[tuple[str, str]]:
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """Return the operations."""
         return [(operation.value, operation.value.replace("_", " ")) for operation in Operation]
 
@@ -77,7 +76,7 @@ class KindFilter(ChoiceFilter):
 
     title, parameter_name, column = "kind", "kind", "kind"
 
-    def lookups(self, request: HttpRequest, model_admin: ModelAdmin[Any]) -> list[tuple[str, str]]:
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """Return the kinds of the catalog."""
         return [(kind.value, kind.label) for kind in OfferingKind]
 

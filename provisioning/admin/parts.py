@@ -18,8 +18,8 @@ def ordered_rows(row: ProvisioningRequest | Resource | Run) -> list[tuple[str, o
     """Return what was ordered."""
     version, plan = row.offering_version, row.plan
     return [
-        ("Offering", version.offering.slug),
-        ("Version", version.version),
+        ("Offering", Ref(prefix=Prefix.OFFERING, id=version.offering_id, text=version.offering.slug)),
+        ("Version", Ref(prefix=Prefix.OFFERING_VERSION, id=version.pk, text=version.version)),
         ("Plan", plan.slug),
         ("Price", f"{plan.monthly_amount} {plan.currency} a month"),
         ("Points", plan.quota_points),

@@ -95,7 +95,7 @@ class ProvisioningRequestAdmin(ReadOnlyAdmin):
             _asked(thing),
             Facts(title="What was asked for", rows=ordered_rows(thing)),
             *failure_section(thing.failure),
-            _judged(story),
+            *_judged(story),
             _quota(thing),
             Table(title="Approvals", columns=(), rows=(), nothing="None needed."),
             *_runs(story),
@@ -123,18 +123,17 @@ def _asked(request: ProvisioningRequest) -> Section:
     )
 
 
-def _judged(story: RequestStory) -> Section:
-    return Group(
-        title="Policy decisions",
-        note="" if story.decisions else "None.",
-        parts=[_decision(decision) for decision in story.decisions],
-    )
+def _judged(story: RequestStory) -> list[Section]:
+    if not story.decisions:
+        return [Table(title="Policy decision", columns=(), rows=(), nothing="None.")]
+    return [_decision(decision) for decision in story.decisions]
 
 
 def _decision(decision: PolicyDecision) -> Section:
     return Table(
-        title=f"By {decision.set_id or 'no set'} version {decision.set_version}, at {decision.stage}",
-        note=f"{decision.outcome} in {decision.milliseconds:.0f} ms. Rules {decision.set_digest or 'unknown'}",
+        title=f"Policy decision: {decision.outcome}",
+        note=f"Of the {decision.stage}, by policy set {decision.set_id or 'unknown'} version {decision.set_version}, "
+        f"in {decision.milliseconds:.0f} ms. Digest {decision.set_digest or 'unknown'}",
         columns=("Policy", "Level", "Outcome", "What it said"),
         rows=[
             (

@@ -8,13 +8,13 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from platform_api.audit.selectors.stories import events_about
-from platform_api.core.admin.cells import Json, Link, Mono, Ref, Status
+from platform_api.core.admin.cells import Json, Mono, Ref, Status
 from platform_api.core.admin.filters import SinceFilter, UntilFilter
 from platform_api.core.admin.sections import Facts, Section, Table, newest
 from platform_api.core.ids import Prefix, show
 from platform_api.tenancy.admin.events import events_section
 from platform_api.tenancy.admin.filters import ProjectFilter, TeamFilter
-from platform_api.tenancy.admin.reading import ReadOnlyAdmin, events_url, list_url
+from platform_api.tenancy.admin.reading import ReadOnlyAdmin, list_url
 from provisioning.admin.filters import (
     CreatorFilter,
     EnvironmentFilter,
@@ -91,10 +91,7 @@ class ResourceAdmin(ReadOnlyAdmin):
                 title="What it gives",
                 rows=[
                     ("Outputs", Json(thing.outputs)),
-                    (
-                        "Credentials",
-                        "sealed; never shown here" if thing.credentials_revealed_at is None else "given out",
-                    ),
+                    ("Credentials", "never shown on this site"),
                     ("Shown to their owner", thing.credentials_revealed_at),
                 ],
             ),
@@ -121,7 +118,6 @@ class ResourceAdmin(ReadOnlyAdmin):
             ("Ordered by", self.creator(thing)),
             ("Ordered", thing.created_at),
             ("Changed", thing.updated_at),
-            ("Audit events", Link(events_url(self.prefix, thing.pk), "All that was done to it")),
         ]
 
     def _states(self, thing: Resource) -> Section:

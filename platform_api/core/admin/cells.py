@@ -20,11 +20,11 @@ NOTHING = "\N{EM DASH}"
 TONES: Mapping[str, str] = {
     word: tone
     for tone, words in {
-        "good": "ready completed applied planned_and_finished succeeded done active present allow in_force",
+        "good": "published ready completed applied planned_and_finished succeeded done active present allow in_force",
         "busy": "pending fulfilling planning planned confirmed applying running reserve commit reserved used",
-        "warn": "pending_approval recovering degraded refused warn changed expiring adjust",
+        "warn": "deprecated pending_approval recovering degraded refused warn changed expiring adjust",
         "bad": "failed errored rejected deny error",
-        "over": "canceled discarded superseded expired deprovisioned absent revoked inactive closed release skipped",
+        "over": "retired canceled discarded superseded expired deprovisioned absent revoked inactive closed release skipped",
     }.items()
     for word in words.split()
 }
@@ -55,10 +55,15 @@ class Status:
 
 @dataclass(frozen=True)
 class Link:
-    """A way to another page."""
+    """A way to another page.
+
+    Attributes:
+        url: Its address.
+        text: What stands there: words, or a ``Mono``.
+    """
 
     url: str
-    text: str
+    text: "str | Mono"
 
 
 @dataclass(frozen=True)
@@ -107,7 +112,7 @@ def cell(value: object) -> SafeString:  # noqa: C901, PLR0911, PLR0912 - one arm
                 '<span class="status {}">{}</span>', f"tone-{TONES.get(word, 'plain')}", word.replace("_", " ")
             )
         case Link(url=url, text=text):
-            return format_html('<a href="{}">{}</a>', url, text)
+            return format_html('<a href="{}">{}</a>', url, cell(text))
         case Mono(text=text):
             return format_html("<code>{}</code>", text)
         case Prose(text=text):
@@ -130,7 +135,7 @@ def cell(value: object) -> SafeString:  # noqa: C901, PLR0911, PLR0912 - one arm
 
 def _moment(value: datetime) -> SafeString:
     at = value.astimezone(UTC)
-    return format_html('<time datetime="{}">{} UTC</time>', at.isoformat(), f"{at:%Y-%m-%d %H:%M:%S}")
+    return format_html('<time datetime="{0}" title="{0}">{1} UTC</time>', at.isoformat(), f"{at:%Y-%m-%d %H:%M:%S}")
 
 
 def _json(value: object) -> SafeString:

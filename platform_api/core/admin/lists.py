@@ -94,6 +94,11 @@ class KeysetChangeList(ChangeList):
         return reverse(name, args=[show(self._prefix, result.pk)])
 
     @property
+    def is_narrowed(self) -> bool:
+        """Tell whether a filter has something in it."""
+        return any(getattr(spec, "text", "") for spec in self.filter_specs)
+
+    @property
     def labels(self) -> list[str]:
         """Titles of the columns."""
         return [

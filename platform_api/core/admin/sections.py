@@ -1,6 +1,6 @@
 """Parts of a page of the admin site; a page is a list of them, and each knows its template."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -52,6 +52,11 @@ class Table(Section):
     rows: Sequence[Sequence[object]]
     nothing: str = "None."
     more_url: str = ""
+
+    @property
+    def labeled_rows(self) -> Iterator[list[tuple[str, object]]]:
+        """The rows, each value with the heading of its column, for screens on which a row becomes a card."""
+        return (list(zip(self.columns, row, strict=True)) for row in self.rows)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,6 +18,9 @@ from platform_api.tenancy.models import Project, Team, User
 
 RELATED = 100
 
+SHOWN_LENGTH = 8
+"""Characters of a correlation id that tell exchanges of one story apart."""
+
 
 class TeamOfEventFilter(TeamFilter):
     """The team whose concern it is."""
@@ -202,7 +205,7 @@ def events_section(events: Sequence[AuditEvent], *, title: str = "Audit events",
                 object_of(event),
                 actor_of(event),
                 why_of(event),
-                correlation_link(event.correlation_id),
+                correlation_link(event.correlation_id, length=SHOWN_LENGTH),
             )
             for event in events
         ],
@@ -226,8 +229,15 @@ def why_of(event: AuditEvent) -> object:
     return Prose(event.reason) if event.reason else Mono(event.code)
 
 
-def correlation_link(correlation_id: str) -> object:
-    """Return the way to all events of an exchange."""
+def correlation_link(correlation_id: str, *, length: int | None = None) -> object:
+    """Return the way to all events of an exchange.
+
+    Args:
+        correlation_id: The exchange; empty for none.
+        length: How many characters are shown, from the end, by which neighbors differ; all where it is None.
+    """
     if not correlation_id:
         return None
-    return Link(list_url("audit_auditevent", q=correlation_id), correlation_id)
+    is_cut = length is not None and len(correlation_id) > length
+    text = f"…{correlation_id[-(length or 0) :]}" if is_cut else correlation_id
+    return Link(list_url("audit_auditevent", q=correlation_id), Mono(text))

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.contrib.admin import ModelAdmin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
@@ -15,7 +14,7 @@ class TeamFilter(TextFilter):
 
     title, parameter_name = "team", "team"
 
-    def lookups(self, request: HttpRequest, model_admin: ModelAdmin[Any]) -> list[tuple[str, str]]:
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """Suggest teams."""
         return suggestions(Team, "slug")
 
@@ -34,7 +33,7 @@ class ProjectFilter(TextFilter):
 
     title, parameter_name = "project", "project"
 
-    def lookups(self, request: HttpRequest, model_admin: ModelAdmin[Any]) -> list[tuple[str, str]]:
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """Suggest projects."""
         return suggestions(Project, "slug")
 

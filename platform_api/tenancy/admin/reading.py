@@ -202,7 +202,7 @@ class ReadOnlyAdmin(_ModelAdmin):
             "status": self.status(thing),
             "shown_id": show(self.prefix, thing.pk),
             "permalink": path_of(self.prefix, thing.pk),
-            "events_url": events_url(self.prefix, thing.pk),
+            "events_url": "" if self.prefix is Prefix.AUDIT_EVENT else events_url(self.prefix, thing.pk),
             "sections": self.sections(request, thing),
             **(extra_context or {}),
         }
