@@ -22,9 +22,9 @@ TONES: Mapping[str, str] = {
     for tone, words in {
         "good": "published ready completed applied planned_and_finished succeeded done active present allow in_force",
         "busy": "pending fulfilling planning planned confirmed applying running reserve commit reserved used",
-        "warn": "deprecated pending_approval recovering degraded refused warn changed expiring adjust",
+        "warn": "deprecated pending_approval recovering degraded refused warn adjust",
         "bad": "failed errored rejected deny error",
-        "over": "retired canceled discarded superseded expired deprovisioned absent revoked inactive closed release skipped",
+        "over": "retired canceled discarded superseded expired deprovisioned absent revoked inactive closed release",
     }.items()
     for word in words.split()
 }

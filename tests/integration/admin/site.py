@@ -8,7 +8,6 @@ from urllib.parse import urljoin, urlsplit
 from uuid import UUID
 
 from django.db import connection
-from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 
@@ -60,20 +59,20 @@ def text_of(answer: Any) -> str:
     return " ".join(unescape(re.sub(r"<[^>]+>", " ", body)).split())
 
 
-def links_of(answer: HttpResponse, *, at: str) -> set[str]:
+def links_of(answer: Any, *, at: str) -> set[str]:
     """Return the addresses on this site that a page links to, but for what ends the session."""
     found = (urljoin(at, unescape(link)) for link in LINK.findall(answer.content.decode()))
     return {link.partition("#")[0] for link in found if urlsplit(link).path.startswith("/admin/")}
 
 
-def crawl(client: Client, *, pages: int) -> dict[str, HttpResponse]:
+def crawl(client: Client, *, pages: int) -> dict[str, Any]:
     """Follow every link from the first page on; redirects are followed as links are.
 
     Args:
         client: Whose browser.
         pages: How many pages at most.
     """
-    seen: dict[str, HttpResponse] = {}
+    seen: dict[str, Any] = {}
     waiting = ["/admin/"]
     while waiting and len(seen) < pages:
         address = waiting.pop(0)

@@ -1,0 +1,261 @@
+"""Lists: newest first, page by page, narrowed, found by any id, and as cheap with many rows as with few."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from platform_api.core import clock
+from platform_api.core.admin.cells import TONES
+from platform_api.core.ids import Prefix, lowest_id, new_id, show
+from platform_api.tenancy.models import Team
+from platform_api.tenancy.services.teams import project_create, team_create
+from provisioning.models import ProvisioningRequest, Resource, Run
+from provisioning.services.environments import environment_default_ensure
+from provisioning.states import RequestStatus, ResourceStatus, RunStatus
+from tests.factories import Orders
+from tests.integration.admin.site import MODELS, Story, list_of, page_of, text_of
+from tests.people import TESTS, People
+
+pytestmark = pytest.mark.django_db
+
+
+def names(answer: Any) -> list[str]:
+    """Return what the rows of a list are called, in their order."""
+    return [str(row.cells[0].value) for row in answer.context["cl"].rows]
+
+
+def queries(client: Client, address: str) -> int:
+    with CaptureQueriesContext(
+        connection,
+    ) as captured:
+        assert client.get(address).status_code == 200
+    return len(captured)
+
+
+def teams(count: int) -> None:
+    for number in range(count):
+        team_create(slug=f"team-{number:03}", name="Team", caller=TESTS)
+
+
+def test_a_list_goes_on_by_key_back_and_forth(auditor: Client) -> None:
+    teams(120)
+    first = auditor.get(list_of("Teams"))
+    assert names(first) == [f"team-{number:03}" for number in range(119, 69, -1)]
+    assert first.context["cl"].newer_url == ""
+    second = auditor.get(list_of("Teams") + first.context["cl"].older_url)
+    last = auditor.get(list_of("Teams") + second.context["cl"].older_url)
+    assert names(last) == [f"team-{number:03}" for number in range(19, -1, -1)]
+    assert last.context["cl"].older_url == ""
+    back = auditor.get(list_of("Teams") + last.context["cl"].newer_url)
+    assert names(back) == names(second)
+    again = auditor.get(list_of("Teams") + back.context["cl"].newer_url)
+    assert names(again) == names(first)
+    assert again.context["cl"].newer_url == ""
+
+
+def test_a_page_keeps_its_filters(auditor: Client) -> None:
+    teams(60)
+    page = auditor.get(f"{list_of('Teams')}?q=team-0&since=2020-01-01")
+    assert "q=team-0" in page.context["cl"].older_url
+    assert "since=2020-01-01" in page.context["cl"].older_url
+
+
+def test_a_list_that_begins_at_no_id_is_refused(auditor: Client) -> None:
+    assert auditor.get(f"{list_of('Teams')}?after=nonsense").status_code == 404
+    assert auditor.get(f"{list_of('Teams')}?before={show(Prefix.RUN, new_id())}").status_code == 404
+
+
+def test_lists_are_never_counted(auditor: Client, story: Story) -> None:
+    for _model, admin in MODELS:
+        with CaptureQueriesContext(connection) as captured:
+            auditor.get(list_of(admin.plural))
+        assert not [query["sql"] for query in captured if "COUNT(" in query["sql"]], admin.plural
+
+
+@pytest.mark.parametrize("plural", [admin.plural for _model, admin in MODELS])
+def test_a_list_of_many_rows_costs_no_more_queries_than_one_of_few(
+    auditor: Client, orders: Orders, plural: str
+) -> None:
+    def more(count: int) -> None:
+        for number in range(count):
+            slug = f"more-{count}-{number}"
+            team = team_create(slug=slug, name="More", caller=TESTS)
+            project = project_create(team=team, slug=slug, name="More", caller=TESTS)
+            environment_default_ensure(project=project, name="default")
+            orders.provision()
+
+    more(3)
+    auditor.get(list_of(plural))
+    few = queries(auditor, list_of(plural))
+    more(30)
+    assert queries(auditor, list_of(plural)) == few
+    assert few <= 12
+
+
+@pytest.mark.parametrize(
+    ("plural", "prefix", "key"),
+    [
+        ("Requests", Prefix.PROVISIONING_REQUEST, lambda run: run.provisioning_request_id),
+        ("Runs", Prefix.RUN, lambda run: run.pk),
+        ("Resources", Prefix.RESOURCE, lambda run: run.resource_id),
+        ("Environments", Prefix.ENVIRONMENT, lambda run: run.resource.environment_id),
+    ],
+)
+def test_a_page_with_many_things_costs_no_more_queries_than_one_with_few(
+    auditor: Client, orders: Orders, plural: str, prefix: Prefix, key: Callable[[Run], UUID]
+) -> None:
+    def page_after(rows: int) -> int:
+        for _ in range(rows):
+            orders.deprovision_ask(run.resource)
+            orders.provision()
+        return queries(auditor, page_of(plural, prefix, key(run)))
+
+    run = orders.provision()
+    auditor.get(list_of(plural))
+    few = page_after(3)
+    assert page_after(30) == few
+    assert few <= 16
+
+
+def test_any_id_leads_to_its_thing_from_every_list_and_from_the_top(auditor: Client, story: Story) -> None:
+    for model, admin in MODELS:
+        thing = model._default_manager.first()
+        assert thing is not None
+        shown = show(admin.prefix, thing.pk)
+        assert auditor.get(f"/admin/id/{shown}/").headers["Location"] == page_of(admin.plural, admin.prefix, thing.pk)
+        assert auditor.get(f"/admin/find/?q={shown}").headers["Location"] == f"/admin/id/{shown}/"
+        for _model, other in MODELS:
+            answer = auditor.get(f"{list_of(other.plural)}?q=%20{shown}%20", follow=True)
+            assert answer.status_code == 200
+            assert answer.context["shown_id"] == shown, other.plural
+
+
+def test_what_is_no_id_is_searched_in_the_requests(auditor: Client, story: Story) -> None:
+    assert auditor.get("/admin/find/?q=SHOP-142").headers["Location"] == f"{list_of('Requests')}?q=SHOP-142"
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("q=ord", 2),
+        ("q=SHOP-142", 1),
+        ("q=elsewhere", 0),
+        ("team=shop", 2),
+        ("team=rivals", 0),
+        ("team=nobody", 0),
+        ("project=checkout", 2),
+        ("offering=widget", 2),
+        ("offering=nothing", 0),
+        ("status=completed", 1),
+        ("status=failed", 1),
+        ("status=nonsense", 0),
+        ("operation=update", 1),
+        ("actor=owner", 2),
+        ("actor=auditor", 0),
+        ("actor=nobody", 0),
+        ("since=2020-01-01", 2),
+        ("since=2120-01-01", 0),
+        ("until=2020-01-01", 0),
+        ("since=nonsense", 0),
+        ("since=0001-01-01", 0),
+        ("until=9999-12-31", 0),
+        ("resource=nonsense", 0),
+        ("team=shop&offering=widget&status=completed&operation=&actor=owner&q=orders", 1),
+    ],
+)
+def test_requests_are_narrowed(auditor: Client, people: People, story: Story, query: str, found: int) -> None:
+    assert people.rivals
+    assert people.auditor
+    answer = auditor.get(f"{list_of('Requests')}?{query}")
+    assert answer.status_code == 200
+    assert len(names(answer)) == found
+
+
+@pytest.mark.parametrize(
+    ("plural", "query", "found"),
+    [
+        ("Runs", "status=applied", ["provision orders"]),
+        ("Runs", "status=errored&team=shop&actor=owner", ["update orders"]),
+        ("Runs", "offering=nothing", []),
+        ("Resources", "status=degraded&kind=queue&actor=owner", ["orders"]),
+        ("Resources", "q=orders", ["orders"]),
+        ("Resources", "team=rivals", []),
+        ("Environments", "tier=development&team=shop", ["default"]),
+        ("Environments", "tier=production", []),
+        ("Offering versions", "offering=widget", ["widget 1.0.0"]),
+        ("Tokens", "owner=owner", ["tests"]),
+        ("Users", "kind=service", []),
+        ("Quotas", "of=project:checkout&kind=points", ["project:checkout"]),
+        ("Connections", "kind=postgres", ["main"]),
+        ("Projects", "team=shop", ["checkout"]),
+    ],
+)
+def test_lists_are_narrowed(
+    auditor: Client, people: People, story: Story, plural: str, query: str, found: list[str]
+) -> None:
+    assert people.rivals
+    assert names(auditor.get(f"{list_of(plural)}?{query}")) == found
+
+
+def test_events_are_narrowed_by_whatever_an_auditor_asks(auditor: Client, people: People, story: Story) -> None:
+    def found(query: str) -> set[str]:
+        answer = auditor.get(f"{list_of('Audit events')}?{query}")
+        assert answer.status_code == 200
+        return {str(row.cells[1].value) for row in answer.context["cl"].rows}
+
+    assert found(f"object={show(Prefix.RESOURCE, story.resource.pk)}") == {"resource.ready", "resource.degraded"}
+    assert found("actor=worker&action=run.applied") == {"run.applied"}
+    assert found("outcome=failed") == {"run.errored", "request.failed", "resource.degraded"}
+    assert "team.created" in found("team=shop&kind=team")
+    assert found("actor=owner") == set()
+    assert "run.planning" in found(f"q={story.made.correlation_id}")
+    assert "token.issued" not in found(f"q={story.made.correlation_id}")
+    assert found("project=spy") == set() or people.spy
+
+
+def test_a_day_bounds_a_list_by_the_ids(auditor: Client) -> None:
+    for day in (9, 10, 11):
+        at = datetime(2026, 10, day, 12, tzinfo=UTC)
+        Team.objects.create(id=UUID(int=lowest_id(at).int + (7 << 76) + (2 << 62)), slug=f"day-{day}", name="x")
+    assert names(auditor.get(f"{list_of('Teams')}?since=2026-10-10&until=2026-10-10")) == ["day-10"]
+    assert names(auditor.get(f"{list_of('Teams')}?until=2026-10-10")) == ["day-10", "day-9"]
+
+
+def test_the_lowest_id_of_a_moment_stands_between_those_made_before_and_after() -> None:
+    before, moment = new_id(), clock.now() + timedelta(milliseconds=2)
+    assert before < lowest_id(moment)
+    assert lowest_id(moment - timedelta(seconds=1)) < before
+
+
+def test_what_is_wrong_with_a_filter_is_told_beside_it(auditor: Client) -> None:
+    told = text_of(auditor.get(f"{list_of('Requests')}?since=nonsense&team=nobody&resource=x&actor=ghost"))
+    for part in (
+        "A day looks like 2026-11-21.",
+        "There is no team nobody.",
+        "This is no id;",
+        "There is no user ghost.",
+    ):
+        assert part in told
+
+
+def test_suggestions_are_bounded(auditor: Client) -> None:
+    teams(230)
+    assert auditor.get(list_of("Requests")).content.count(b'<option value="team-') == 200
+
+
+def test_every_status_has_a_color() -> None:
+    for status in (*RunStatus, *RequestStatus, *ResourceStatus):
+        assert status.value in TONES, status
+
+
+def test_a_row_leads_to_its_page(auditor: Client, story: Story) -> None:
+    row = next(iter(auditor.get(list_of("Resources")).context["cl"].rows))
+    assert row.url == page_of("Resources", Prefix.RESOURCE, story.resource.pk)
+    assert Resource.objects.filter(pk=story.resource.pk).exists()
+    assert ProvisioningRequest.objects.count() == 2
