@@ -114,8 +114,7 @@ def test_a_project_is_made_and_renamed(admin: Client, people: People) -> None:
 def test_a_form_that_is_not_sound_changes_nothing_and_says_why(
     admin: Client, people: People, plural: str, form: dict[str, Any], problem: str
 ) -> None:
-    assert people.owner
-    assert people.shop
+    assert (people.owner.user.username, people.shop.slug) == ("owner", "shop")
     admin.get("/admin/")
     before = contents()
     answer = add(admin, plural, **form)
@@ -126,7 +125,7 @@ def test_a_form_that_is_not_sound_changes_nothing_and_says_why(
 
 
 def test_what_a_service_refuses_is_told_in_the_form_and_recorded(admin: Client, people: People) -> None:
-    assert people.shop
+    assert people.shop.slug == "shop"
     answer = add(admin, "Teams", slug="shop", name="Again")
     assert answer.status_code == 200
     assert "There is a team shop already. Choose another slug." in text_of(answer)
@@ -136,7 +135,7 @@ def test_what_a_service_refuses_is_told_in_the_form_and_recorded(admin: Client, 
 
 
 def test_a_limit_is_set_before_the_first_order(admin: Client, people: People) -> None:
-    assert people.checkout
+    assert people.checkout.slug == "checkout"
     form = {"kind": "points", "reason": "A new product line"}
     assert is_done(add(admin, "Quotas", project="checkout", of="team", limit="77", **form))
     assert is_done(add(admin, "Quotas", project="checkout", of="project", limit="7", **form))
@@ -161,7 +160,7 @@ def test_a_limit_is_changed_with_a_reason_and_only_by_who_saw_the_present_one(ad
 
 
 def test_a_connection_is_made_and_its_secret_is_sealed_and_never_shown(admin: Client, people: People) -> None:
-    assert people.shop
+    assert people.shop.slug == "shop"
     assert is_done(add(admin, "Connections", **CONNECTION))
     connection = Connection.objects.get(slug="second")
     assert connection_credentials(connection=connection) == {"url": URL}
@@ -202,7 +201,7 @@ def test_a_connection_keeps_its_secret_unless_another_is_given(admin: Client, or
 
 def test_a_connections_slug_is_taken_once(admin: Client, orders: Orders) -> None:
     assert orders.target.slug == "main"
-    assert orders.people.shop
+    assert orders.people.shop.slug == "shop"
     answer = add(admin, "Connections", **{**CONNECTION, "slug": "main"})
     assert "There is a connection main already." in text_of(answer)
     assert Connection.objects.count() == 1
@@ -233,7 +232,7 @@ def test_a_token_is_shown_once_and_works(admin: Client, people: People) -> None:
     token = ApiToken.objects.get(name="nightly")
     assert token.expires_at.date() == last_day + timedelta(days=1)
     caller = token_authenticate(presented=secret, ip="127.0.0.1", correlation_id="c")
-    assert (caller.name, caller.scopes) == ("owner", {"catalog:read", "audit:read"})
+    assert (caller.name, caller.scopes) == ("owner", frozenset({"catalog:read", "audit:read"}))
     event = only_event("token.issued", people)
     assert (event.object_id, event.project_id) == (token.pk, people.checkout.pk)
     assert secret[8:] not in str(AuditEvent.objects.values())
