@@ -20,18 +20,8 @@ def password_of(resource: Resource) -> str:
 
 def stand(resource: Resource) -> list[str]:
     """Return what became of each credential, by number: pending, tried, current, replaced or discarded."""
-    return [_word(row) for row in _rows(resource).order_by("number")]
+    return [row.status for row in _rows(resource).order_by("number")]
 
 
 def _rows(resource: Resource) -> QuerySet[Credential]:
     return Credential.objects.filter(resource_id=resource.pk)
-
-
-def _word(row: Credential) -> str:
-    if row.discarded_at is not None:
-        return "discarded"
-    if row.replaced_at is not None:
-        return "replaced"
-    if row.applied_at is not None:
-        return "current"
-    return "pending" if row.tried_at is None else "tried"

@@ -72,9 +72,7 @@ class EnvironmentAdmin(ReadOnlyAdmin):
 
     def sections(self, request: HttpRequest, thing: Environment) -> Sequence[Section]:
         """Return the environment, what is in it, and its events."""
-        resources, note = newest(
-            Resource.objects.filter(environment=thing).defer("sealed_credentials", "parameters", "outputs"), SHOWN
-        )
+        resources, note = newest(Resource.objects.filter(environment=thing).defer("parameters", "outputs"), SHOWN)
         events, more_events = newest(events_about(kind="environment", key=thing.pk), SHOWN)
         return [
             Facts(

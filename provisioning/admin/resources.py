@@ -24,7 +24,7 @@ from provisioning.admin.filters import (
 )
 from provisioning.admin.parts import SHOWN, ordered_rows, requests_section, runs_section
 from provisioning.models import ProvisioningRequest, Resource, Run
-from provisioning.selectors.stories import resources_listed, states_of
+from provisioning.selectors.stories import credentials_told, resources_listed, states_of
 
 
 class ResourceAdmin(ReadOnlyAdmin):
@@ -87,14 +87,8 @@ class ResourceAdmin(ReadOnlyAdmin):
         return [
             Facts(title="Resource", rows=self._rows(thing)),
             Facts(title="What was ordered", rows=ordered_rows(thing)),
-            Facts(
-                title="What it gives",
-                rows=[
-                    ("Outputs", Json(thing.outputs)),
-                    ("Credentials", "never shown on this site"),
-                    ("Shown to their owner", thing.credentials_revealed_at),
-                ],
-            ),
+            Facts(title="What it gives", rows=[("Outputs", Json(thing.outputs))]),
+            self._credentials(thing),
             requests_section(requests, more_url=list_url("provisioning_provisioningrequest", resource=shown)),
             runs_section(Run.objects.filter(resource=thing), more_url=list_url("provisioning_run", resource=shown)),
             self._states(thing),
@@ -119,6 +113,27 @@ class ResourceAdmin(ReadOnlyAdmin):
             ("Ordered", thing.created_at),
             ("Changed", thing.updated_at),
         ]
+
+    def _credentials(self, thing: Resource) -> Section:
+        credentials, more = newest(credentials_told(thing), SHOWN)
+        return Table(
+            title="Credentials",
+            note=" ".join(filter(None, ("By number and time; what they are is never shown.", more))),
+            columns=("Number", "Status", "Made", "First tried", "In place", "Shown", "Shown to", "Ended"),
+            rows=[
+                (
+                    each.number,
+                    Status(each.status),
+                    each.made_at,
+                    each.tried_at,
+                    each.applied_at,
+                    each.revealed_at,
+                    Ref(prefix=Prefix.USER, id=each.revealed_by_id, text=each.revealed_by_name),
+                    each.replaced_at or each.discarded_at,
+                )
+                for each in credentials
+            ],
+        )
 
     def _states(self, thing: Resource) -> Section:
         states, note = newest(states_of(thing), SHOWN)

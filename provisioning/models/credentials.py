@@ -66,6 +66,17 @@ class Credential(models.Model):
         return f"credential {self.number}"
 
     @property
+    def status(self) -> str:
+        """Where it stands: ``pending``, ``tried`` (it may be the one that logs in), ``current``, ``replaced``, ``discarded``."""
+        if self.discarded_at is not None:
+            return "discarded"
+        if self.replaced_at is not None:
+            return "replaced"
+        if self.applied_at is not None:
+            return "current"
+        return "pending" if self.tried_at is None else "tried"
+
+    @property
     def place(self) -> str:
         """Where it is sealed for: no other resource opens it."""
         return f"resource/{self.resource_id}/credentials"

@@ -13,7 +13,7 @@ from django.db.models import QuerySet
 from governance.models import PolicyDecision
 from platform_api.audit.models import AuditEvent
 from platform_api.audit.selectors.stories import events_of_story
-from provisioning.models import LogLine, ProvisioningRequest, Resource, Run, StateVersion
+from provisioning.models import Credential, LogLine, ProvisioningRequest, Resource, Run, StateVersion
 
 LOG_LINES = 500
 RUNS = 10
@@ -64,14 +64,14 @@ def requests_listed() -> QuerySet[ProvisioningRequest]:
     """Return requests with what names them and their surroundings."""
     return ProvisioningRequest.objects.select_related(
         "project__team", "environment", "resource", "offering_version__offering", "plan"
-    ).defer("resource__sealed_credentials", *_HEAVY)
+    ).defer(*_HEAVY)
 
 
 def runs_told() -> QuerySet[Run]:
     """Return runs with what names them and their surroundings."""
     return Run.objects.select_related(
         "project__team", "resource", "offering_version__offering", "plan", "provisioning_request"
-    ).defer("resource__sealed_credentials", *_HEAVY)
+    ).defer(*_HEAVY)
 
 
 def runs_listed() -> QuerySet[Run]:
@@ -83,7 +83,7 @@ def resources_listed() -> QuerySet[Resource]:
     """Return resources with what names them and their surroundings."""
     return Resource.objects.select_related(
         "project__team", "environment", "offering_version__offering", "plan", "connection"
-    ).defer("sealed_credentials", "connection__credentials", *_HEAVY)
+    ).defer("connection__credentials", *_HEAVY)
 
 
 def run_log(run_id: UUID) -> RunLog:
@@ -119,6 +119,11 @@ def decisions_about(subjects: list[UUID]) -> list[PolicyDecision]:
 def states_of(resource: Resource) -> QuerySet[StateVersion]:
     """Return the versions of a resource's state, without the states."""
     return StateVersion.objects.filter(resource=resource).defer("sealed")
+
+
+def credentials_told(resource: Resource) -> QuerySet[Credential]:
+    """Return all that a resource was ever given, also what was never in use, without what is sealed."""
+    return Credential.objects.filter(resource=resource).defer("sealed")
 
 
 def parameters_shown(parameters: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:

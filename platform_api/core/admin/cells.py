@@ -20,11 +20,17 @@ NOTHING = "\N{EM DASH}"
 TONES: Mapping[str, str] = {
     word: tone
     for tone, words in {
-        "good": "published ready completed applied planned_and_finished succeeded done active present allow in_force",
+        "good": (
+            "published ready completed applied planned_and_finished succeeded done active present allow in_force"
+            " current"
+        ),
         "busy": "pending fulfilling planning planned confirmed applying running reserve commit reserved used",
-        "warn": "deprecated pending_approval recovering degraded refused warn adjust",
+        "warn": "deprecated pending_approval recovering degraded tried refused warn adjust",
         "bad": "failed errored rejected deny error",
-        "over": "retired canceled discarded superseded expired deprovisioned absent revoked inactive closed release",
+        "over": (
+            "retired canceled discarded superseded replaced expired deprovisioned absent revoked inactive closed"
+            " release"
+        ),
     }.items()
     for word in words.split()
 }

@@ -16,6 +16,8 @@ from platform_api.tenancy.admin.reading import ReadOnlyAdmin
 from platform_api.tenancy.models import Team
 from provisioning.admin.runs import RunAdmin
 from provisioning.selectors.stories import HIDDEN
+from provisioning.services.execution.credentials import Credentials
+from tests.factories import ADMIN_PASSWORD
 from tests.integration.admin.conftest import SEALED_INPUT
 from tests.integration.admin.site import MODELS, NAMES, Story, contents, crawl, list_of, page_of, text_of
 from tests.people import People
@@ -102,16 +104,19 @@ def test_a_page_that_tried_to_write_would_be_stopped_by_the_database(
 
 
 def test_nothing_secret_is_on_any_page(auditor: Client, admin: Client, story: Story, people: People) -> None:
-    resource = story.resource
-    resource.refresh_from_db()
-    assert resource.sealed_credentials is not None
     secrets = {
-        "the admin's password of a connection": b"the-admins-password",
+        "the admin's password of a connection": ADMIN_PASSWORD.encode(),
         "a sensitive output": b"the-sensitive-output",
         "the input of a policy": SEALED_INPUT,
         "a verifier": b"SCRAM-SHA-256$",
-        "a sealed value": bytes(resource.sealed_credentials).hex().encode()[:40],
     }
+    credential = story.resource.credentials.get()
+    assert credential.sealed is not None
+    secrets["a sealed value"] = bytes(credential.sealed).hex().encode()[:40]
+    opened = Credentials.of(credential)
+    assert opened.password
+    assert opened.verifiers
+    secrets |= {f"secret {number} of a credential": text.encode() for number, text in enumerate(opened.secrets)}
     for person in (people.owner, people.auditor, people.admin):
         token = person.user.api_tokens.get()
         secrets[f"the digest of {person.user}'s token"] = token.digest.encode()
@@ -138,7 +143,7 @@ def test_a_secret_parameter_is_hidden(auditor: Client, story: Story) -> None:
 @pytest.mark.parametrize(
     "query",
     [
-        "sealed_credentials__startswith=a",
+        "credentials__sealed__startswith=a",
         "connection__credentials__isnull=0",
         "project__team__slug=shop",
         "user__password__startswith=md5",
