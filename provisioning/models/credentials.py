@@ -67,7 +67,7 @@ class Credential(models.Model):
 
     @property
     def status(self) -> str:
-        """Where it stands: ``pending``, ``tried`` (it may be the one that logs in), ``current``, ``replaced``, ``discarded``."""
+        """Where it stands: ``pending``, ``tried`` (may log in), ``current``, ``replaced`` or ``discarded``."""
         if self.discarded_at is not None:
             return "discarded"
         if self.replaced_at is not None:
