@@ -51,7 +51,7 @@ class EnvironmentAdmin(ReadOnlyAdmin):
         """Return whether it is there."""
         return Status(self.status(environment))
 
-    @admin.display(description="team / project")
+    @admin.display(description="where")
     def place(self, environment: Environment) -> object:
         """Return whose it is."""
         return f"{environment.project.team.slug} / {environment.project.slug}"

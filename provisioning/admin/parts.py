@@ -1,11 +1,12 @@
 """Parts of pages that several things share: what a run did, what was ordered, who asked."""
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db.models import QuerySet
 
-from platform_api.core.admin.cells import Json, Mono, Prose, Ref, Status
+from platform_api.core.admin.cells import Excerpt, Json, Mono, Prose, Ref, Status
 from platform_api.core.admin.sections import Facts, Log, Section, Table, newest
 from platform_api.core.ids import Prefix
 from provisioning.models import ProvisioningRequest, Resource, Run
@@ -123,8 +124,14 @@ def _change(change: Mapping[str, Any]) -> str:
     """Return one changed attribute; a sensitive value is in no summary, and an unknown one nowhere yet."""
     if change["sensitive"]:
         return f"{change['path']}: (sensitive)"
-    after = "(known after apply)" if change["known_after_apply"] else repr(change["after"])
-    return f"{change['path']}: {change['before']!r} \N{RIGHTWARDS ARROW} {after}"
+    after = "(known after apply)" if change["known_after_apply"] else _value(change["after"])
+    if change["before"] is None:
+        return f"{change['path']}: {after}"
+    return f"{change['path']}: {_value(change['before'])} \N{RIGHTWARDS ARROW} {after}"
+
+
+def _value(value: object) -> str:
+    return "nothing" if value is None else json.dumps(value, ensure_ascii=False, sort_keys=True)
 
 
 def requests_section(requests: QuerySet[ProvisioningRequest], *, more_url: str) -> Table:
@@ -142,7 +149,7 @@ def requests_section(requests: QuerySet[ProvisioningRequest], *, more_url: str) 
                 Status(each.status),
                 requester_of(each),
                 each.created_at,
-                Prose(each.reason),
+                Excerpt(each.reason),
             )
             for each in found
         ],

@@ -68,7 +68,7 @@ class ProvisioningRequestAdmin(ReadOnlyAdmin):
         """Return what was ordered."""
         return f"{row.offering_version.offering.slug} {row.offering_version.version}, {row.plan.slug}"
 
-    @admin.display(description="team / project / environment")
+    @admin.display(description="where")
     def place(self, row: ProvisioningRequest) -> object:
         """Return where."""
         return f"{row.project.team.slug} / {row.project.slug} / {row.environment.name}"

@@ -23,7 +23,7 @@ from provisioning.admin.filters import (
     ResourceStatusFilter,
 )
 from provisioning.admin.parts import SHOWN, ordered_rows, requests_section, runs_section
-from provisioning.models import ProvisioningRequest, Resource, Run
+from provisioning.models import Credential, ProvisioningRequest, Resource, Run
 from provisioning.selectors.stories import credentials_told, resources_listed, states_of
 
 
@@ -64,7 +64,7 @@ class ResourceAdmin(ReadOnlyAdmin):
         version = resource.offering_version
         return f"{version.offering.slug} {version.version}, {resource.plan.slug}"
 
-    @admin.display(description="team / project / environment")
+    @admin.display(description="where")
     def place(self, resource: Resource) -> object:
         """Return where it is."""
         return f"{resource.project.team.slug} / {resource.project.slug} / {resource.environment.name}"
@@ -119,21 +119,26 @@ class ResourceAdmin(ReadOnlyAdmin):
         return Table(
             title="Credentials",
             note=" ".join(filter(None, ("By number and time; what they are is never shown.", more))),
-            columns=("Number", "Status", "Made", "First tried", "In place", "Shown", "Shown to", "Ended"),
+            columns=("Number", "Status", "Made", "In place", "Shown to", "Ended"),
             rows=[
                 (
                     each.number,
                     Status(each.status),
                     each.made_at,
-                    each.tried_at,
                     each.applied_at,
-                    each.revealed_at,
-                    Ref(prefix=Prefix.USER, id=each.revealed_by_id, text=each.revealed_by_name),
+                    self._shown_to(each),
                     each.replaced_at or each.discarded_at,
                 )
                 for each in credentials
             ],
         )
+
+    def _shown_to(self, credential: Credential) -> object:
+        """Return who has seen a password, and when."""
+        if credential.revealed_at is None:
+            return None
+        person = Ref(prefix=Prefix.USER, id=credential.revealed_by_id, text=credential.revealed_by_name)
+        return [person, credential.revealed_at]
 
     def _states(self, thing: Resource) -> Section:
         states, note = newest(states_of(thing), SHOWN)

@@ -72,7 +72,7 @@ class RunAdmin(ReadOnlyAdmin):
         """Return what is carried out."""
         return f"{run.offering_version.offering.slug} {run.offering_version.version}, {run.plan.slug}"
 
-    @admin.display(description="team / project")
+    @admin.display(description="where")
     def place(self, run: Run) -> object:
         """Return whose it is."""
         return f"{run.project.team.slug} / {run.project.slug}"

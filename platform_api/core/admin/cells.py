@@ -12,10 +12,14 @@ from uuid import UUID
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.text import Truncator
 
 from platform_api.core.ids import PREFIX_OF_KIND, Prefix, show
 
 NOTHING = "\N{EM DASH}"
+
+EXCERPT_LENGTH = 160
+"""Characters of an excerpt: a row of a list stays a few lines high."""
 
 TONES: Mapping[str, str] = {
     word: tone
@@ -87,16 +91,23 @@ class Prose:
 
 
 @dataclass(frozen=True)
+class Excerpt:
+    """The beginning of what a person wrote, in lists of things whose own pages tell all of it."""
+
+    text: str
+
+
+@dataclass(frozen=True)
 class Json:
     """A value that stands in the database as JSON; shown as such, also when it is a plain word."""
 
     value: object
 
 
-def ref_of_kind(kind: str, key: UUID | None, text: str = "") -> Ref | str:
+def ref_of_kind(kind: str, key: UUID | None, text: str = "") -> Ref | Prose:
     """Return a link to what an audit event names; its name alone, where such things have no id."""
     prefix = PREFIX_OF_KIND.get(kind)
-    return text if prefix is None or key is None else Ref(prefix=prefix, id=key, text=text)
+    return Prose(text) if prefix is None or key is None else Ref(prefix=prefix, id=key, text=text)
 
 
 def path_of(prefix: Prefix, key: UUID) -> str:
@@ -107,7 +118,7 @@ def path_of(prefix: Prefix, key: UUID) -> str:
 def cell(value: object) -> SafeString:  # noqa: C901, PLR0911, PLR0912 - one arm for each kind of value
     """Return a value as HTML; whatever comes from outside is escaped."""
     match value:
-        case None | "" | Ref(id=None) | Prose(text="") | Mono(text=""):
+        case None | "" | Ref(id=None) | Prose(text="") | Excerpt(text="") | Mono(text=""):
             return format_html('<span class="nothing">{}</span>', NOTHING)
         case Ref(prefix=prefix, id=UUID() as key, text=text):
             shown = show(prefix, key)
@@ -123,6 +134,8 @@ def cell(value: object) -> SafeString:  # noqa: C901, PLR0911, PLR0912 - one arm
             return format_html("<code>{}</code>", text)
         case Prose(text=text):
             return format_html('<span class="prose">{}</span>', text)
+        case Excerpt(text=text):
+            return cell(Prose(Truncator(" ".join(text.split())).chars(EXCERPT_LENGTH)))
         case Json(value=inner):
             return _json(inner)
         case datetime():

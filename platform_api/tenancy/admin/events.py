@@ -8,7 +8,7 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
 from platform_api.audit.models import AuditEvent, Outcome
-from platform_api.core.admin.cells import Json, Link, Mono, Prose, Ref, Status, ref_of_kind
+from platform_api.core.admin.cells import Excerpt, Json, Link, Mono, Prose, Ref, Status, ref_of_kind
 from platform_api.core.admin.filters import ChoiceFilter, SinceFilter, TextFilter, ThingFilter, UntilFilter
 from platform_api.core.admin.sections import Facts, Section, Table, newest
 from platform_api.core.ids import PREFIX_OF_KIND, Prefix
@@ -225,8 +225,8 @@ def actor_of(event: AuditEvent) -> object:
 
 
 def why_of(event: AuditEvent) -> object:
-    """Return the reason that was given, else the code of a refusal."""
-    return Prose(event.reason) if event.reason else Mono(event.code)
+    """Return how the reason that was given begins, else the code of a refusal; the event's page tells the whole."""
+    return Excerpt(event.reason) if event.reason else Mono(event.code)
 
 
 def correlation_link(correlation_id: str, *, length: int | None = None) -> object:
