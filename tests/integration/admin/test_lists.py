@@ -16,7 +16,7 @@ from platform_api.core.ids import Prefix, lowest_id, new_id, show
 from platform_api.tenancy.models import Team
 from platform_api.tenancy.services.teams import project_create, team_create
 from provisioning.models import ProvisioningRequest, Resource, Run
-from provisioning.services.environments import environment_default_ensure
+from provisioning.services.environments.ensuring import environment_default_ensure
 from provisioning.states import RequestStatus, ResourceStatus, RunStatus
 from tests.factories import Orders
 from tests.integration.admin.site import MODELS, Story, list_of, page_of, text_of
