@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 
 _LAUNCHER = Path(__file__).with_name("launcher.py")
+_BETWEEN = Path(__file__).with_name("between.sh")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,12 +53,23 @@ class Command:
         if self.parent_death_signal is None or not sys.platform.startswith("linux"):
             return ()
         if self.is_told_once:
-            return _launcher(self.parent_death_signal, options=("--once",))
+            return _between(self.parent_death_signal) or _launcher(self.parent_death_signal, options=("--once",))
         return _setpriv(self.parent_death_signal) or _launcher(self.parent_death_signal)
 
 
 def _launcher(number: signal.Signals, *, options: tuple[str, ...] = ()) -> tuple[str, ...]:
     return (sys.executable, "-I", "-S", str(_LAUNCHER), *options, str(int(number)))
+
+
+@cache
+def _between(number: signal.Signals) -> tuple[str, ...]:
+    setpriv, shell = _setpriv(signal.SIGKILL), shutil.which("sh")
+    if setpriv and shell is not None:
+        prefix = (*setpriv, shell, str(_BETWEEN), number.name.removeprefix("SIG"))
+        # A small system's env may lack the option.
+        if subprocess.run((*prefix, "true"), capture_output=True, check=False).returncode == 0:  # noqa: S603 - fixed words
+            return prefix
+    return ()
 
 
 @cache

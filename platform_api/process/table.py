@@ -4,11 +4,13 @@ import os
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 _PROC = Path("/proc")
 _PS = ("ps", "-axo", "pid=,ppid=,pgid=,stat=,lstart=")
 _PS_FIELDS = 5
+_STAT_BYTES = 4096  # a line of /proc/PID/stat has 52 numbers and a name of 64 bytes at most
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,6 +43,7 @@ def process_rows() -> list[ProcessRow]:
     return [row for row in map(_proc_row, pids) if row is not None]
 
 
+@cache
 def boot_id() -> str:
     """Name this boot of the machine, since start times count from it; empty where it has no name."""
     try:
@@ -55,7 +58,12 @@ def _has_proc() -> bool:
 
 def _proc_row(pid: int) -> ProcessRow | None:
     try:
-        text = (_PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace")
+        # Read with bare calls: the whole table is read at the end of each command, and a text file costs four times.
+        handle = os.open(f"/proc/{pid}/stat", os.O_RDONLY)
+        try:
+            text = os.read(handle, _STAT_BYTES).decode("utf-8", errors="replace")
+        finally:
+            os.close(handle)
     except (FileNotFoundError, ProcessLookupError):
         return None
     # The second field is the program's own name and may hold anything, also blanks and parentheses.

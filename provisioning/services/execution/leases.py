@@ -61,6 +61,8 @@ class Lease:
         return self.is_lost or self.is_cancel_requested or self.is_overdue
 
     def _keep(self) -> None:
+        # The claim was the first sign of life; most runs end before the second is due, and need no connection.
+        self._ended.wait(self.terms.heartbeat_seconds)
         while not self._ended.is_set() and not self.is_lost:
             try:
                 with connect_apart(name="slipway-lease", statement_timeout_ms=STATEMENT_TIMEOUT_MS) as own:
@@ -72,7 +74,7 @@ class Lease:
 
     def _beat_on(self, own: psycopg.Connection[tuple[bool, bool | None]]) -> None:
         claim = self.claim
-        while not self._ended.wait(self.terms.heartbeat_seconds):
+        while not self._ended.is_set():
             asked_at = clock.boot_seconds()
             row = own.execute(
                 _HEARTBEAT,
@@ -90,3 +92,4 @@ class Lease:
             is_cancel_requested, is_overdue = row
             self.is_cancel_requested = self.is_cancel_requested or is_cancel_requested
             self.is_overdue = self.is_overdue or bool(is_overdue)
+            self._ended.wait(self.terms.heartbeat_seconds)

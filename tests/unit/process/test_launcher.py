@@ -9,12 +9,28 @@ from pathlib import Path
 import pytest
 
 from platform_api.embedded.folder import CHECKOUT
+from platform_api.process import commands
 from platform_api.process.children import child_start
 from platform_api.process.identity import ProcessIdentity
 from tests.unit.process.conftest import PythonCommand
 from tests.waiting import wait_until
 
-pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux has a parent-death signal")
+pytestmark = [
+    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux has a parent-death signal"),
+    pytest.mark.usefixtures("stands_between"),
+]
+
+
+@pytest.fixture(params=["between.sh", "launcher.py"])
+def stands_between(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Let a shell or Python stand between; returns the name of the script."""
+    script: str = request.param
+    if script == "launcher.py":
+        monkeypatch.setattr(commands, "_between", lambda _number: ())
+    elif not commands._between(signal.SIGINT):
+        pytest.skip("setpriv or env --default-signal is missing")
+    return script
+
 
 # Says what it hears; ends after the second interrupt, or when it is asked to terminate.
 LISTENER = """
@@ -34,8 +50,10 @@ while True: signal.pause()
 MORTAL = """
 import os, signal, sys, threading, time
 from pathlib import Path
+from platform_api.process import commands
 from platform_api.process.children import child_start
 from platform_api.process.commands import Command
+if sys.argv[3] == "launcher.py": commands._between = lambda _number: ()
 output = Path(sys.argv[1])
 for _ in range(32): threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
 child_start(Command(argv=(sys.executable, "-IS", "-c", sys.argv[2]), cwd=output.parent, environment={},
@@ -45,10 +63,10 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
-def test_a_parent_with_many_threads_that_is_killed_is_heard_of_once(tmp_path: Path) -> None:
+def test_a_parent_with_many_threads_that_is_killed_is_heard_of_once(tmp_path: Path, stands_between: str) -> None:
     output = tmp_path / "output.log"
     parent = subprocess.run(
-        (sys.executable, "-c", MORTAL, str(output), LISTENER), cwd=CHECKOUT, timeout=60, check=False
+        (sys.executable, "-c", MORTAL, str(output), LISTENER, stands_between), cwd=CHECKOUT, timeout=60, check=False
     )
     assert parent.returncode == -signal.SIGKILL
     wait_until(lambda: "heard" in output.read_text())
@@ -67,6 +85,7 @@ def test_a_parent_with_many_threads_that_is_killed_is_heard_of_once(tmp_path: Pa
         ("raise SystemExit(7)", 7),
         ("import os; os.kill(os.getpid(), 9)", -9),
         ("import os; os.kill(os.getpid(), 15)", -15),
+        ("import os; os.kill(os.getpid(), 2)", -2),
     ],
 )
 def test_a_program_behind_it_ends_with_its_own_status(python: PythonCommand, code: str, status: int) -> None:
