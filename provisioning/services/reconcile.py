@@ -6,11 +6,9 @@ Any number of dispatchers may run; each pass holds a lock of its transaction, wh
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
 
 from django.db import connection, transaction
 from django.db.models import Q
-from django.db.models.functions import Now
 
 from platform_api.audit.models import Outcome
 from platform_api.audit.services.events import event_record
@@ -37,6 +35,21 @@ BATCH = 50
 
 HINT_SECONDS = 10
 """A run is hinted at so often at most: a worker that has not taken it by then has lost the hint."""
+
+# One statement, because each round trip stands between an order and its worker.
+_TO_HINT = """
+UPDATE run SET hinted_at = clock_timestamp() WHERE id IN (
+    SELECT id FROM run
+    WHERE status = 'pending' AND not_before <= clock_timestamp()
+      AND (hinted_at IS NULL OR hinted_at <= clock_timestamp() - make_interval(secs => %(hint_seconds)s))
+    ORDER BY priority, id
+    LIMIT greatest(0, %(slots)s - (
+        SELECT count(*) FROM run WHERE status = 'pending' AND not_before <= clock_timestamp()
+          AND hinted_at > clock_timestamp() - make_interval(secs => %(hint_seconds)s)))
+    FOR NO KEY UPDATE SKIP LOCKED
+)
+RETURNING id, priority
+"""
 
 LOST = RunFailure(
     code=WORKER_LOST,
@@ -152,20 +165,8 @@ def runs_to_hint(*, slots: int) -> list[Run]:
     Args:
         slots: Hints that may be on their way at once: what the workers can take. More would only pile up in the broker.
     """
-    recent = Now() - timedelta(seconds=HINT_SECONDS)
-    waiting = Run.objects.filter(status=RunStatus.PENDING, not_before__lte=Now())
-    with transaction.atomic():
-        free = slots - waiting.filter(hinted_at__gt=recent).count()
-        if free <= 0:
-            return []
-        due = list(
-            waiting.select_for_update(skip_locked=True, no_key=True)
-            .filter(Q(hinted_at=None) | Q(hinted_at__lte=recent))
-            .only("pk", "pool")
-            .order_by("priority", "pk")[:free]
-        )
-        Run.objects.filter(pk__in=[run.pk for run in due]).update(hinted_at=Now())
-    return due
+    values = {"slots": slots, "hint_seconds": float(HINT_SECONDS)}
+    return sorted(Run.objects.raw(_TO_HINT, values), key=lambda run: (run.priority, run.pk))
 
 
 def runs_unhint(runs: Sequence[Run]) -> None:
