@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -330,18 +330,10 @@ class _Carrier:
             )
             if value not in {"", None}
         }
-        self.log.write(event.line, source=LogSource.TERRAFORM, level=event.level, event=told, at=event.at)
-        if event.progress is not None:
-            progress = event.progress
-            run_write(
-                self.claim,
-                progress={
-                    "percent": progress.percent,
-                    "done": progress.done,
-                    "total": progress.total,
-                    "current": progress.current,
-                },
-            )
+        progress = None if event.progress is None else {"percent": event.progress.percent, **asdict(event.progress)}
+        self.log.write(
+            event.line, source=LogSource.TERRAFORM, level=event.level, event=told, at=event.at, progress=progress
+        )
 
     def _keep_state(self, state: StateVersion) -> None:
         state_store(self.claim, lineage=state.lineage, serial=state.serial, content=state.content)

@@ -26,14 +26,17 @@ LINE_LENGTH = 4000
 UNKNOWN = "(unknown: no state tells)"
 """Stands for what an apply may have made when nothing is left that would tell."""
 
+# The fence is the update: a worker that was overtaken finds no row, and writes no line.
 _INSERT_LINES = """
-INSERT INTO log_line (run_id, sequence, at, source, level, line, event)
-SELECT %(run_id)s::uuid, line.sequence, line.at, line.source, line.level, line.line, line.event
-FROM jsonb_to_recordset(%(lines)s::jsonb)
-    AS line(sequence int, at timestamptz, source text, level text, line text, event jsonb)
-WHERE EXISTS (
-    SELECT FROM run WHERE id = %(run_id)s::uuid AND epoch = %(epoch)s AND lease_owner = %(owner)s FOR SHARE
+WITH mine AS (
+    UPDATE run SET progress = coalesce(%(progress)s::jsonb, progress)
+    WHERE id = %(run_id)s::uuid AND epoch = %(epoch)s AND lease_owner = %(owner)s
+    RETURNING id
 )
+INSERT INTO log_line (run_id, sequence, at, source, level, line, event)
+SELECT mine.id, line.sequence, line.at, line.source, line.level, line.line, line.event
+FROM mine, jsonb_to_recordset(%(lines)s::jsonb)
+    AS line(sequence int, at timestamptz, source text, level text, line text, event jsonb)
 """
 
 _INSERT_STATE = """
@@ -54,6 +57,7 @@ class RunLog:
     claim: Claim
     sequence: int
     _waiting: list[dict[str, Any]] = field(default_factory=list)
+    _progress: dict[str, Any] | None = None
     _flushed_at: float = field(default_factory=clock.boot_seconds)
 
     @classmethod
@@ -72,6 +76,7 @@ class RunLog:
         level: str = "info",
         event: dict[str, Any] | None = None,
         at: datetime | None = None,
+        progress: dict[str, Any] | None = None,
     ) -> None:
         """Add a line; written at once when enough wait, else with the next batch.
 
@@ -81,6 +86,7 @@ class RunLog:
             level: ``info``, ``warn`` or ``error``.
             event: Terraform's own record, redacted already.
             at: When it was said; now by default.
+            progress: How far the run is since this line, in the API's shape; written with it.
         """
         self.sequence += 1
         self._waiting.append(
@@ -93,6 +99,7 @@ class RunLog:
                 "event": _storable(event),
             }
         )
+        self._progress = progress or self._progress
         if len(self._waiting) >= FLUSH_LINES or clock.boot_seconds() - self._flushed_at >= FLUSH_SECONDS:
             self.flush()
 
@@ -106,6 +113,7 @@ class RunLog:
         if not self._waiting:
             return
         lines, self._waiting = self._waiting, []
+        progress, self._progress = self._progress, None
         with connection.cursor() as cursor:
             cursor.execute(
                 _INSERT_LINES,
@@ -114,6 +122,7 @@ class RunLog:
                     "epoch": self.claim.epoch,
                     "owner": self.claim.owner,
                     "lines": json.dumps(lines),
+                    "progress": None if progress is None else json.dumps(progress),
                 },
             )
             if cursor.rowcount != len(lines):

@@ -156,6 +156,12 @@ def test_a_deprovision_that_cannot_be_planned_leaves_the_resource_and_can_be_rep
     assert (again.status, again.resource.status) == (RunStatus.APPLIED, ResourceStatus.DEPROVISIONED)
 
 
+def test_an_apply_that_fails_half_way_shows_how_far_it_came(orders: Orders) -> None:
+    run = carried(orders.provision(), Script(apply_ending=RunEnding.FAILED, apply_failure=TAKEN, ends_after=2))
+    assert run.progress is not None
+    assert (run.progress["percent"], run.progress["done"], run.progress["total"]) == (66, 2, 3)
+
+
 def test_an_apply_that_fails_half_way_leaves_a_degraded_resource_and_lists_what_exists(orders: Orders) -> None:
     run = carried(orders.provision(), Script(apply_ending=RunEnding.FAILED, apply_failure=TAKEN, ends_after=2))
     assert run.status == RunStatus.ERRORED
