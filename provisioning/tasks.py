@@ -11,6 +11,7 @@ from uuid import UUID
 from celery import shared_task
 from celery.signals import worker_init, worker_process_init
 from django.conf import settings
+from django.db import close_old_connections
 
 from platform_api.process.programs import ProgramMissingError, terraform_find
 from platform_api.terraform.local import LocalTerraform
@@ -66,5 +67,6 @@ def run_hint(*, run_id: str, **_future: object) -> None:
         run_id: The run that the dispatcher had in mind.
         **_future: What a newer dispatcher may say; this worker does not know it.
     """
+    close_old_connections()  # one that broke since the last task is replaced, not used
     carried = run_carry_out(_worker(), hint=UUID(run_id))
     logger.info("hint at %s: carried out %s", run_id, carried)

@@ -6,8 +6,8 @@ from django.db.models import Count, Q
 
 from catalog.models import Connection
 from catalog.models.connections import ConnectionKind, Tier
-from catalog.selectors.keeping import Kept
 from platform_api.core.errors import UnavailableError
+from platform_api.core.keeping import Kept
 
 
 class ConnectionMissingError(UnavailableError):
@@ -18,7 +18,7 @@ class ConnectionMissingError(UnavailableError):
     remedy = "Ask the platform team to add a connection of this kind for the tier and your team."
 
 
-_connections: Kept[tuple[str, str, UUID], Connection] = Kept()
+_connections: Kept[tuple[str, str, UUID], Connection] = Kept(setting="CATALOG_AGE_SECONDS")
 
 
 def connection_for(*, kind: str, tier: str, team_id: UUID) -> Connection:

@@ -10,7 +10,10 @@ from catalog.models import Offering, OfferingVersion, Plan
 from catalog.models.offerings import Availability, OfferingKind, VersionStatus
 from platform_api.core.callers import Caller
 from platform_api.core.ids import Prefix, UnknownIdError, is_id, parse
+from platform_api.core.keeping import Kept
 from platform_api.tenancy.models.teams import SLUG_PATTERN
+
+_newest: Kept[UUID, str | None] = Kept(setting="CATALOG_AGE_SECONDS")
 
 
 def offerings_visible(
@@ -61,6 +64,11 @@ def newest_versions(offering_ids: Collection[UUID]) -> dict[UUID, str]:
         if known is None or version.order > known.order:
             newest[version.offering_id] = version
     return {offering_id: version.version for offering_id, version in newest.items()}
+
+
+def newest_version(offering_id: UUID) -> str | None:
+    """Return the highest published version of an offering; as with orderables, a process keeps it for a moment."""
+    return _newest.get(offering_id, lambda: newest_versions([offering_id]).get(offering_id))
 
 
 def _with_versions() -> QuerySet[Offering]:

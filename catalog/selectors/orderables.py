@@ -14,9 +14,9 @@ from uuid import UUID
 from catalog.models import Offering, OfferingVersion, Plan
 from catalog.models.offerings import Availability, VersionStatus
 from catalog.schema.parameters import parameters_judge
-from catalog.selectors.keeping import MAX_KEPT, Kept
 from platform_api.core.errors import RequestRefusedError
 from platform_api.core.judgement import Finding, Judge
+from platform_api.core.keeping import MAX_KEPT, Kept
 
 ENSURE = "Order it with PUT /api/v1/projects/{project}/environments/{name}."
 
@@ -78,7 +78,7 @@ class Orderable:
     sensitive_outputs: tuple[str, ...]
 
 
-_orderables: Kept[tuple[str, str | None, str], Orderable] = Kept()
+_orderables: Kept[tuple[str, str | None, str], Orderable] = Kept(setting="CATALOG_AGE_SECONDS")
 _judges: dict[UUID, Judge] = {}
 
 

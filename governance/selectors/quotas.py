@@ -1,8 +1,11 @@
 """Quotas as callers see them, what a subject holds, and whether the ledger agrees with the rows."""
 
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import F, Q, QuerySet
 
 from governance.models import Pool, Quota, QuotaEntry, ScopeType
@@ -64,13 +67,23 @@ def quotas_of_team(*, caller: Caller, team: str) -> QuerySet[Quota]:
 
 def holdings(*, subject_id: UUID) -> dict[UUID, Holding]:
     """Return what a subject holds, by quota; exact for whoever has locked the quotas."""
+    statement, values = _holdings_statement()
+    with connection.cursor() as cursor:
+        cursor.execute(statement, (*values, subject_id))
+        return {quota_id: Holding(reserved=reserved, used=used) for quota_id, reserved, used in cursor.fetchall()}
+
+
+@cache
+def _holdings_statement() -> tuple[str, tuple[Any, ...]]:
+    """Write the statement once: Django takes twenty times as long for it as PostgreSQL for the answer."""
     sums = (
-        QuotaEntry.objects.filter(subject_id=subject_id)
+        QuotaEntry.objects.filter(subject_id=UUID(int=0))
         .order_by()
         .values_list("quota_id")
         .annotate(reserved=ledger_sum(Pool.RESERVED), used=ledger_sum(Pool.USED))
     )
-    return {quota_id: Holding(reserved=reserved, used=used) for quota_id, reserved, used in sums}
+    statement, values = sums.query.sql_with_params()
+    return statement, values[:-1]  # the last is the subject
 
 
 def quota_reconcile() -> list[QuotaDifference]:

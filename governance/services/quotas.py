@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.db.models import QuerySet
 
 from governance.models import EntryMove, Pool, Quota, QuotaEntry
 from governance.models.quotas import POINTS
@@ -52,24 +53,29 @@ class _Ledger:
 
     def move(self, quota: Quota, move: EntryMove, pool: Pool, amount: int) -> bool:
         """Move a counter and write it down; False where the limit forbids it, and nothing was changed."""
-        reserved, used = _changes(move, pool, amount)
         with connection.cursor() as cursor:
-            cursor.execute(
-                MOVE,
-                {
-                    "quota": quota.pk,
-                    "reserved": reserved,
-                    "used": used,
-                    "entry": new_id(),
-                    "subject": self.subject_id,
-                    "move": move.value,
-                    "pool": pool.value,
-                    "amount": amount,
-                    "actor": self.caller.name,
-                    "reason": self.reason,
-                },
-            )
+            cursor.execute(MOVE, self._values(quota, move, pool, amount))
             return bool(cursor.rowcount)
+
+    def give(self, moves: Sequence[tuple[Quota, EntryMove, Pool, int]]) -> None:
+        """Move counters, none of them above its limit; all in one exchange with the database."""
+        with connection.cursor() as cursor:
+            cursor.executemany(MOVE, [self._values(*move) for move in moves])
+
+    def _values(self, quota: Quota, move: EntryMove, pool: Pool, amount: int) -> dict[str, Any]:
+        reserved, used = _changes(move, pool, amount)
+        return {
+            "quota": quota.pk,
+            "reserved": reserved,
+            "used": used,
+            "entry": new_id(),
+            "subject": self.subject_id,
+            "move": move.value,
+            "pool": pool.value,
+            "amount": amount,
+            "actor": self.caller.name,
+            "reason": self.reason,
+        }
 
     def take(self, quota: Quota, move: EntryMove, amount: int) -> dict[str, Any] | None:
         """Add to what is reserved, or return why not, with figures that are true at this moment."""
@@ -171,9 +177,8 @@ def quota_commit(*, subject_id: UUID, caller: Caller, reason: str = "") -> None:
     """Count as used whatever the subject has reserved: it is there now. A second time changes nothing."""
     ledger = _Ledger(subject_id=subject_id, caller=caller, reason=reason)
     with transaction.atomic():
-        for quota, held in _held(subject_id):
-            if held.reserved:
-                ledger.move(quota, EntryMove.COMMIT, Pool.RESERVED, held.reserved)
+        held = _held(subject_id)
+        ledger.give([(quota, EntryMove.COMMIT, Pool.RESERVED, has.reserved) for quota, has in held if has.reserved])
 
 
 def quota_release(*, subject_id: UUID, pools: Sequence[Pool], caller: Caller, reason: str = "") -> None:
@@ -187,11 +192,13 @@ def quota_release(*, subject_id: UUID, pools: Sequence[Pool], caller: Caller, re
     """
     ledger = _Ledger(subject_id=subject_id, caller=caller, reason=reason)
     with transaction.atomic():
-        for quota, held in _held(subject_id):
-            for pool in pools:
-                amount = held.reserved if pool == Pool.RESERVED else held.used
-                if amount:
-                    ledger.move(quota, EntryMove.RELEASE, pool, amount)
+        held = _held(subject_id)
+        amounts = [
+            (quota, EntryMove.RELEASE, pool, has.reserved if pool == Pool.RESERVED else has.used)
+            for quota, has in held
+            for pool in pools
+        ]
+        ledger.give([move for move in amounts if move[-1]])
 
 
 def quota_change(
@@ -249,7 +256,7 @@ def quota_findings(*, facts: ProjectFacts, amounts: Mapping[str, int]) -> list[d
     ]
 
 
-def _locked(quota_ids: Sequence[UUID]) -> list[Quota]:
+def _locked(quota_ids: Sequence[UUID] | QuerySet[QuotaEntry, Any]) -> list[Quota]:
     return list(Quota.objects.select_for_update(no_key=True).filter(pk__in=quota_ids))
 
 
@@ -259,10 +266,7 @@ def _held(subject_id: UUID) -> list[tuple[Quota, Holding]]:
     The ledger is read by a statement of its own after the locks are held: one that waited for a lock would go on to
     judge by what it saw before it waited, and a doubled call would move the same amount twice.
     """
-    ids = list(
-        QuotaEntry.objects.filter(subject_id=subject_id).order_by().values_list("quota_id", flat=True).distinct()
-    )
-    quotas = _locked(ids)
+    quotas = _locked(QuotaEntry.objects.filter(subject_id=subject_id).order_by().values("quota_id"))
     held = holdings(subject_id=subject_id)
     return [(quota, held.get(quota.pk, NOTHING)) for quota in quotas]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from platform_api.process.ladders import Ladder, Step
-from platform_api.process.table import ProcessRow, boot_id, process_row, process_rows
+from platform_api.process.table import ProcessRow, boot_id, led_rows, process_row, process_rows
 
 _POLL_SECONDS = 0.02
 _KILL = Step(signal=signal.SIGKILL, seconds=10)
@@ -76,7 +76,7 @@ class ProcessIdentity:
         """
         if boot_id() != self.boot_id:
             return []
-        rows = process_rows()
+        rows = led_rows(self.pid)
         if any(row.pid == self.pid and not self._is(row) for row in rows):
             return []
         return [

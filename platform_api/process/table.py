@@ -39,8 +39,19 @@ def process_rows() -> list[ProcessRow]:
     """List every process that this user may see."""
     if not _has_proc():
         return list(_ps_rows())
-    pids = [int(entry.name) for entry in _PROC.iterdir() if entry.name.isdecimal()]
-    return [row for row in map(_proc_row, pids) if row is not None]
+    return [row for row in map(_proc_row, _pids()) if row is not None]
+
+
+def led_rows(pid: int) -> list[ProcessRow]:
+    """List a process with every other one whose session or group it leads.
+
+    It is asked at the end of each command, so the kernel is asked for two numbers of every process, not read out.
+    """
+    if not _has_proc():
+        return [row for row in _ps_rows() if pid in {row.pid, row.session, row.group}]
+    # Looked at again, because a number may have passed to another process between the two looks.
+    rows = (_proc_row(other) for other in _pids() if _is_led(other, by=pid))
+    return [row for row in rows if row is not None and pid in {row.pid, row.session, row.group}]
 
 
 @cache
@@ -56,9 +67,22 @@ def _has_proc() -> bool:
     return (_PROC / "self/stat").exists()
 
 
+def _pids() -> list[int]:
+    return [int(name) for name in os.listdir(_PROC) if name.isdecimal()]  # noqa: PTH208 - no Path for each of them
+
+
+def _is_led(pid: int, *, by: int) -> bool:
+    try:
+        return by in {pid, os.getsid(pid), os.getpgid(pid)}
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # a security module hides it; its row may be readable all the same
+        return True
+
+
 def _proc_row(pid: int) -> ProcessRow | None:
     try:
-        # Read with bare calls: the whole table is read at the end of each command, and a text file costs four times.
+        # Read with bare calls: a text file costs four times.
         handle = os.open(f"/proc/{pid}/stat", os.O_RDONLY)
         try:
             text = os.read(handle, _STAT_BYTES).decode("utf-8", errors="replace")

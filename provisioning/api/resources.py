@@ -8,7 +8,7 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from catalog.selectors.offerings import newest_versions
+from catalog.selectors.offerings import newest_version, newest_versions
 from platform_api.core.http.shapes import body_read, shape_response
 from platform_api.core.http.views import ListView
 from platform_api.core.ids import Prefix, parse
@@ -25,8 +25,7 @@ from provisioning.states import LIVE_RUN
 
 
 def _newest(resource: Resource) -> str:
-    offering = resource.offering_version.offering
-    return newest_versions([offering.pk]).get(offering.pk, resource.offering_version.version)
+    return newest_version(resource.offering_version.offering_id) or resource.offering_version.version
 
 
 def _submit(request: Request, data: dict[str, Any]) -> HttpResponse:

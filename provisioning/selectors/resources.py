@@ -71,8 +71,8 @@ def run_get(*, caller: Caller, run: str) -> Run:
 
 
 def live_run_of(resource: Resource) -> Run | None:
-    """Return the run that works on a resource now."""
-    return Run.objects.filter(resource=resource, status__in=LIVE_RUN).first()
+    """Return the run that works on a resource now: its id, operation and status."""
+    return Run.objects.filter(resource=resource, status__in=LIVE_RUN).only("pk", "operation", "status").first()
 
 
 def newest_run_of(request: ProvisioningRequest) -> Run | None:

@@ -29,6 +29,9 @@ def celery() -> dict[str, Any]:
         "worker_prefetch_multiplier": 1,
         "worker_disable_prefetch": True,
         "worker_max_tasks_per_child": TASKS_PER_CHILD,
+        # Else Celery closes the connection to the database after each task, and the next pays for a fresh one: its
+        # log-in, and a server process that has everything to learn again.
+        "CELERY_DB_REUSE_MAX": TASKS_PER_CHILD,
         "worker_hijack_root_logger": False,
         "worker_send_task_events": False,
     }

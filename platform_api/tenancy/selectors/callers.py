@@ -31,10 +31,10 @@ _TEAM = {"team": "content_object_id"}
 _PROJECT = {"project": "content_object_id", "team": "content_object__team_id"}
 
 
-def caller_of_token(*, digest: str, ip: str | None, correlation_id: str) -> tuple[ApiToken, Caller] | None:
+def caller_of_token(*, digest: str) -> tuple[ApiToken, Caller] | None:
     """Return the token with this digest and its holder, or None where there is none in force.
 
-    Whether it has expired, and where it may be used from, is for the service to judge.
+    Whether it has expired, and where it may be used from, is for the service to judge; so is where the call comes from.
     """
     token = (
         ApiToken.objects.select_related("user", "project")
@@ -71,8 +71,6 @@ def caller_of_token(*, digest: str, ip: str | None, correlation_id: str) -> tupl
         project_roles=project_roles,
         is_auditor=token.user.is_auditor and not is_bound,
         is_platform_admin=token.user.is_platform_admin and not is_bound,
-        ip=ip,
-        correlation_id=correlation_id,
     )
     return token, caller
 

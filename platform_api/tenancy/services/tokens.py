@@ -10,7 +10,7 @@ import re
 import secrets
 import zlib
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -21,6 +21,7 @@ from platform_api.core import clock
 from platform_api.core.callers import Caller
 from platform_api.core.errors import RefusedError, UnauthenticatedError
 from platform_api.core.ids import Prefix, show
+from platform_api.core.keeping import Kept
 from platform_api.tenancy.models import ApiToken, Project, Team, User
 from platform_api.tenancy.models.scopes import ORDERING
 from platform_api.tenancy.models.tokens import DEFAULT_LIFE, MAXIMUM_LIFE, TokenKind
@@ -32,6 +33,9 @@ SECRET_LENGTH = 43  # characters of base 62 that 32 bytes need
 CHECKSUM_LENGTH = 6  # characters of base 62 that 32 bits need
 FORM = re.compile(r"slw_(pat|svc|ci)_([0-9A-Za-z]{43})([0-9A-Za-z]{6})\Z")
 LAST_USE_PRECISION = timedelta(minutes=1)
+
+_holders: Kept[str, tuple[ApiToken, Caller]] = Kept(setting="TOKEN_AGE_SECONDS")
+"""By digest; the tokens themselves are kept nowhere."""
 
 
 class TokenInvalidError(UnauthenticatedError):
@@ -160,7 +164,10 @@ def token_revoke(*, token: ApiToken, caller: Caller) -> None:
 
 
 def token_authenticate(*, presented: str, ip: str | None, correlation_id: str) -> Caller:
-    """Return who presents this token, with the roles that count for it now.
+    """Return who presents this token, with the roles that count for it.
+
+    A process keeps what it looked up for ``TOKEN_AGE_SECONDS``: so much later at most a revoked token is refused, and a
+    role granted or taken counts. Expiry and address are judged each time.
 
     Raises:
         TokenInvalidError: Malformed, unknown, revoked, of an inactive user, or from an address it is not for.
@@ -169,10 +176,7 @@ def token_authenticate(*, presented: str, ip: str | None, correlation_id: str) -
     form = FORM.match(presented)
     if form is None or checksum(form[2]) != form[3]:
         raise TokenInvalidError
-    found = caller_of_token(digest=token_digest(presented), ip=ip, correlation_id=correlation_id)
-    if found is None:
-        raise TokenInvalidError
-    token, caller = found
+    token, caller = _holders.get(digest := token_digest(presented), lambda: _look_up(digest))
     now = clock.now()
     if token.expires_at <= now:
         msg = f"Token {show(Prefix.API_TOKEN, token.pk)} expired at {token.expires_at:%Y-%m-%d %H:%M} UTC."
@@ -183,7 +187,15 @@ def token_authenticate(*, presented: str, ip: str | None, correlation_id: str) -
         ApiToken.objects.filter(
             Q(last_used_at=None) | Q(last_used_at__lte=now - LAST_USE_PRECISION), pk=token.pk
         ).update(last_used_at=now.replace(second=0, microsecond=0))
-    return caller
+        token.last_used_at = now  # for as long as the token is kept here
+    return replace(caller, ip=ip, correlation_id=correlation_id)
+
+
+def _look_up(digest: str) -> tuple[ApiToken, Caller]:
+    found = caller_of_token(digest=digest)
+    if found is None:
+        raise TokenInvalidError
+    return found
 
 
 def _is_from(token: ApiToken, ip: str | None) -> bool:

@@ -37,7 +37,6 @@ from provisioning.services.execution.claims import (
     LeaseTerms,
     run_claim,
     run_move,
-    run_write,
     seconds_from_now,
 )
 from provisioning.services.execution.credentials import credentials_ensure, credentials_try
@@ -213,10 +212,11 @@ class _Carrier:
             )
             return None
         with self._step("policy"):
-            self._keep_plan(planned)
+            sealed = sealing.seal(planned.plan, place=f"plan_file/{self.claim.run_id}/{planned.digest}")
         with transaction.atomic():
             # No rule asks for a person yet, so nothing waits between these three.
             run_move(self.claim, RunStatus.PLANNED, **shown)
+            self._keep_plan(planned.digest, sealed)
             run_move(self.claim, RunStatus.CONFIRMED)
             credentials_try(self.claim)
             run_move(
@@ -338,14 +338,11 @@ class _Carrier:
     def _keep_state(self, state: StateVersion) -> None:
         state_store(self.claim, lineage=state.lineage, serial=state.serial, content=state.content)
 
-    def _keep_plan(self, planned: PlannedRun) -> None:
-        sealed = sealing.seal(planned.plan, place=f"plan_file/{self.claim.run_id}/{planned.digest}")
-        with transaction.atomic():
-            run_write(self.claim, epoch=self.claim.epoch)  # the fence: changes nothing, stops an overtaken worker
-            PlanFile.objects.update_or_create(
-                run_id=self.claim.run_id,
-                defaults={"digest": planned.digest, "sealed": sealed, "created_at": ClockTimestamp()},
-            )
+    def _keep_plan(self, digest: str, sealed: bytes) -> None:
+        """Keep the plan, in the transaction whose move is the fence; it takes the place of an earlier attempt's."""
+        plan = PlanFile(run_id=self.claim.run_id, digest=digest, sealed=sealed, created_at=ClockTimestamp())
+        told = ["digest", "sealed", "created_at"]
+        PlanFile.objects.bulk_create([plan], update_conflicts=True, unique_fields=["run_id"], update_fields=told)
 
     def _shown_outputs(self, facts: RunFacts, outputs: Any) -> dict[str, Any]:
         return {name: outputs.get(name) for name in facts.manifest["outputs"]["shown"]}

@@ -129,7 +129,7 @@ def run_move(claim: Claim, to: RunStatus, **changes: Any) -> None:
     Raises:
         LeaseLostError: Another has taken over, or the run is not where this worker believes it to be.
     """
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         moved = Run.objects.filter(fenced(claim), status__in=sources(RUN_MOVES, to)).update(status=to, **changes)
         if not moved:
             raise LeaseLostError

@@ -134,7 +134,7 @@ def credentials_try(claim: Claim) -> None:
     Raises:
         LeaseLostError: Another worker has taken over; nothing was written.
     """
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         run_write(claim, epoch=claim.epoch)  # the fence, as above
         Credential.objects.filter(PENDING, resource_id=claim.resource_id, tried_at=None).update(
             tried_at=ClockTimestamp()
@@ -149,11 +149,13 @@ def credentials_apply(caller: Caller, resource: Resource) -> None:
         resource: Locked, with its project loaded.
     """
     of_resource = Credential.objects.filter(resource=resource)
-    new = of_resource.filter(PENDING).first()
+    kept = of_resource.filter(KEPT).only("number", "applied_at")
+    new = next((each for each in kept if each.applied_at is None), None)
+    former = next((each for each in kept if each.applied_at is not None), None)
     if new is None:
         return
-    former = of_resource.filter(CURRENT).first()
-    of_resource.filter(CURRENT).update(replaced_at=ClockTimestamp(), sealed=None)
+    if former is not None:
+        of_resource.filter(CURRENT).update(replaced_at=ClockTimestamp(), sealed=None)
     of_resource.filter(PENDING).update(applied_at=ClockTimestamp())
     if former is not None:
         event_record(

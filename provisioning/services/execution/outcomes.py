@@ -63,8 +63,8 @@ def run_applied(claim: Claim, *, status: RunStatus, outputs: Mapping[str, Any], 
     with transaction.atomic():
         resource_lock(claim.resource_id)
         run_move(claim, status, finished_at=ClockTimestamp(), **RELEASED, **changes)
-        run = Run.objects.select_related("plan", "resource__project__team").get(pk=claim.run_id)
-        facts, caller = project_facts(run.resource.project), claim.caller
+        run = Run.objects.select_related("plan", "provisioning_request", "resource__project__team").get(pk=claim.run_id)
+        caller = claim.caller
         if run.operation == Operation.DEPROVISION:
             resource_end(caller, run.resource, run=run, reason="deprovisioned", observed_generation=run.generation)
         else:
@@ -79,8 +79,12 @@ def run_applied(claim: Claim, *, status: RunStatus, outputs: Mapping[str, Any], 
                 offering_version_id=run.offering_version_id,
                 observed_generation=run.generation,
             )
-            amounts = amounts_of(points=run.plan.quota_points, kind=run.resource.kind)
-            quota_change(facts=facts, subject_id=run.resource_id, amounts=amounts, caller=caller, reason=run.operation)
+            if run.operation != Operation.PROVISION:  # which holds from its order on what its plan takes
+                facts = project_facts(run.resource.project)
+                amounts = amounts_of(points=run.plan.quota_points, kind=run.resource.kind)
+                quota_change(
+                    facts=facts, subject_id=run.resource_id, amounts=amounts, caller=caller, reason=run.operation
+                )
             quota_commit(subject_id=run.resource_id, caller=caller, reason=run.operation)
         request_end(caller, run, RequestStatus.COMPLETED)
         run_make_missing(resource_id=run.resource_id, caller=caller)

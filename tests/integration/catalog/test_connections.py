@@ -11,10 +11,11 @@ from pytest_django import DjangoAssertNumQueries
 
 from catalog.models import Connection
 from catalog.models.connections import ConnectionKind, Tier
-from catalog.selectors import connections, keeping
+from catalog.selectors import connections
 from catalog.selectors.connections import ConnectionMissingError, connection_for
 from catalog.services.connections import ConnectionKindError, connection_credentials, connection_ensure
 from platform_api.audit.models import AuditEvent
+from platform_api.core import keeping
 from platform_api.core.sealing import SealBrokenError
 from platform_api.settings.components.fleet import FleetServer, fleet_database, fleet_valkey
 from tests.people import TESTS, People
@@ -212,7 +213,7 @@ def test_a_process_keeps_which_connection_fits_for_a_moment(
 ) -> None:
     ensure()
     shop, rivals = people.shop.pk, people.rivals.pk
-    monkeypatch.setattr(connections, "_connections", keeping.Kept())
+    monkeypatch.setattr(connections, "_connections", keeping.Kept(setting="CATALOG_AGE_SECONDS"))
     with override_settings(CATALOG_AGE_SECONDS=60.0):
         found = connection_for(kind="postgres", tier="staging", team_id=shop)
         with django_assert_num_queries(0):

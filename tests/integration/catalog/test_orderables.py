@@ -5,9 +5,10 @@ from django.test import override_settings
 from pytest_django import DjangoAssertNumQueries
 
 from catalog.models import Offering
-from catalog.selectors import keeping, orderables
+from catalog.selectors import orderables
 from catalog.selectors.orderables import NotOrderableError, orderable_get
 from catalog.services.retirement import plan_retire, version_deprecate, version_retire
+from platform_api.core import keeping
 from tests.integration.catalog.conftest import Publish
 from tests.modules import MANIFEST
 from tests.people import TESTS
@@ -104,7 +105,7 @@ def test_a_process_keeps_what_it_looked_up_for_a_moment(
     publish: Publish, django_assert_num_queries: DjangoAssertNumQueries, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     moment = 1000.0
-    monkeypatch.setattr(orderables, "_orderables", keeping.Kept())
+    monkeypatch.setattr(orderables, "_orderables", keeping.Kept(setting="CATALOG_AGE_SECONDS"))
     monkeypatch.setattr(keeping, "monotonic", lambda: moment)
     first = publish()
     with override_settings(CATALOG_AGE_SECONDS=1.0):
@@ -122,7 +123,7 @@ def test_a_process_keeps_what_it_looked_up_for_a_moment(
 
 
 def test_made_up_names_fill_nothing(publish: Publish, monkeypatch: pytest.MonkeyPatch) -> None:
-    kept: keeping.Kept[tuple[str, str | None, str], orderables.Orderable] = keeping.Kept()
+    kept: keeping.Kept[tuple[str, str | None, str], orderables.Orderable] = keeping.Kept(setting="CATALOG_AGE_SECONDS")
     monkeypatch.setattr(orderables, "_orderables", kept)
     publish()
     assert finding(offering="x" * 5000)["detail"] == f"There is no offering '{'x' * 80}'."

@@ -13,11 +13,11 @@ from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
 from catalog.selectors import connections, orderables
-from catalog.selectors.keeping import Kept
 from governance.models import PolicyDecision, QuotaEntry
 from governance.services.quotas import quota_reserve
 from platform_api.audit.models import AuditEvent
 from platform_api.audit.services.events import event_record
+from platform_api.core.keeping import Kept
 from platform_api.idempotency.models import IdempotencyKey
 from platform_api.idempotency.services.keys import OrderKey, StoredAnswer, answer_keep
 from provisioning.models import ProvisioningRequest, Resource, Run
@@ -244,8 +244,8 @@ def test_the_event_is_the_one_that_the_orm_would_write(house: House, sent: dict[
 def test_a_warm_order_costs_four_round_trips_and_its_token(
     house: House, settings: Settings, monkeypatch: pytest.MonkeyPatch, environment: str
 ) -> None:
-    monkeypatch.setattr(orderables, "_orderables", Kept())
-    monkeypatch.setattr(connections, "_connections", Kept())
+    monkeypatch.setattr(orderables, "_orderables", Kept(setting="CATALOG_AGE_SECONDS"))
+    monkeypatch.setattr(connections, "_connections", Kept(setting="CATALOG_AGE_SECONDS"))
     settings.CATALOG_AGE_SECONDS = 60.0
     house.ordered(name="first", environment=environment)
     with CaptureQueriesContext(connection) as queries:

@@ -1,4 +1,4 @@
-"""What a process keeps of the catalog for a moment, so that an order does not look it up each time."""
+"""What a process keeps for a moment of what it looked up, so that not each call looks it up again."""
 
 from collections.abc import Callable, Hashable
 from time import monotonic
@@ -7,16 +7,22 @@ from typing import Generic, TypeVar
 from django.conf import settings
 
 MAX_KEPT = 1000
-"""Entries of one kind; more than any catalog has, and a bound on what made-up names could fill."""
+"""Entries of one kind: a bound on what a process holds."""
 
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
 
 
 class Kept(Generic[Key, Value]):
-    """Values by key, each for ``CATALOG_AGE_SECONDS``; what was not found is never kept."""
+    """Values by key, each for as many seconds as a setting says; what was not found is never kept."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, setting: str) -> None:
+        """Keep nothing yet.
+
+        Args:
+            setting: Name of the setting; 0 keeps nothing.
+        """
+        self._setting = setting
         self._values: dict[Key, tuple[float, Value]] = {}
 
     def get(self, key: Key, look_up: Callable[[], Value]) -> Value:
@@ -27,5 +33,5 @@ class Kept(Generic[Key, Value]):
         found = look_up()
         if len(self._values) >= MAX_KEPT:
             self._values.clear()
-        self._values[key] = (now + settings.CATALOG_AGE_SECONDS, found)
+        self._values[key] = (now + getattr(settings, self._setting), found)
         return found
