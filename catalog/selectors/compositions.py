@@ -13,7 +13,7 @@ from django.db.models import Q
 from catalog.manifest.composing import ComponentFacts
 from catalog.manifest.wiring import Wires, dependency_order
 from catalog.models import OfferingVersion, Plan
-from catalog.selectors.keeping import Kept
+from platform_api.core.keeping import Kept
 from catalog.selectors.orderables import (
     NotOrderableError,
     Orderable,
@@ -69,7 +69,7 @@ class Composition:
     components: tuple[OrderableComponent, ...]
 
 
-_compositions: Kept[tuple[str, str | None], Composition] = Kept()
+_compositions: Kept[tuple[str, str | None], Composition] = Kept(setting="CATALOG_AGE_SECONDS")
 
 
 def composition_get(*, offering: str, version: str | None = None) -> Composition:
