@@ -13,7 +13,6 @@ from django.db.models import Q
 from catalog.manifest.composing import ComponentFacts
 from catalog.manifest.wiring import Wires, dependency_order
 from catalog.models import OfferingVersion, Plan
-from platform_api.core.keeping import Kept
 from catalog.selectors.orderables import (
     NotOrderableError,
     Orderable,
@@ -22,6 +21,7 @@ from catalog.selectors.orderables import (
     version_choose,
 )
 from platform_api.core.judgement import Judge
+from platform_api.core.keeping import Kept
 from platform_api.core.pointers import pointer
 
 

@@ -8,9 +8,12 @@ from typing import Any
 from platform_api.embedded.folder import StateFolder
 from platform_api.embedded.leftovers import leftovers_find
 from platform_api.embedded.state import PartState, PartStatus, Phase, State, state_load
+from platform_api.process.identity import ProcessIdentity
+from platform_api.process.memory import family_pss, own_pss
 
 WELL, DEGRADED, NOT_RUNNING = 0, 1, 3  # exit codes; 3 is what service managers say of what does not run
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
+_MEGA = 1024 * 1024
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +24,15 @@ class StackStatus:
     # One word for the whole: ready, starting, stopping, degraded, left over, not running.
     word: str
     state: State
+
+    @property
+    def memory(self) -> dict[str, int]:
+        """Bytes (PSS) of each part that runs, with all below it, and of ``supervisor``; where the system tells."""
+        sizes = {name: _memory(part.process) for name, part in self.state.parts.items()}
+        supervisor = self.state.supervisor
+        if supervisor is not None and supervisor.is_alive():
+            sizes["supervisor"] = own_pss(supervisor.pid)
+        return {name: size for name, size in sizes.items() if size is not None}
 
     @classmethod
     def of(cls, folder: StateFolder) -> "StackStatus":
@@ -40,7 +52,7 @@ class StackStatus:
 
     def as_json(self) -> str:
         """Write it for programs."""
-        supervisor = self.state.supervisor
+        supervisor, memory = self.state.supervisor, self.memory
         parts: dict[str, Any] = {
             name: {
                 "state": part_word(part),
@@ -48,6 +60,7 @@ class StackStatus:
                 "port": part.port,
                 "since": part.since,
                 "restarts": part.restarts,
+                "memory_bytes": memory.get(name),
             }
             for name, part in self.state.parts.items()
         }
@@ -56,6 +69,7 @@ class StackStatus:
                 "state": self.word,
                 "api_url": self.state.api_url,
                 "supervisor_pid": supervisor.pid if supervisor is not None else None,
+                "memory_bytes": sum(memory.values()) if memory else None,
                 "parts": parts,
             },
             indent=2,
@@ -63,16 +77,18 @@ class StackStatus:
 
     def as_table(self) -> str:
         """Write it for people."""
-        rows = [("PART", "STATE", "PID", "PORT", "SINCE")]
+        memory = self.memory
+        rows = [("PART", "STATE", "PID", "PORT", "SINCE", "MEMORY")]
         for name, part in self.state.parts.items():
             pid = str(part.process.pid) if part.process is not None else "-"
             port = str(part.port) if part.port is not None else "-"
-            rows.append((name, part_word(part), pid, port, _ago(part.since)))
+            rows.append((name, part_word(part), pid, port, _ago(part.since), _mega(memory.get(name))))
         widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
         lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
         place = f", API at {self.state.api_url}" if self.state.api_url and self.exit_code != NOT_RUNNING else ""
         table = lines if len(rows) > 1 else []
-        return "\n".join(line.rstrip() for line in [*table, f"The stack is {self.word}{place}."])
+        taken = f" It takes {_mega(sum(memory.values()))} of memory (PSS)." if memory else ""
+        return "\n".join(line.rstrip() for line in [*table, f"The stack is {self.word}{place}.{taken}"])
 
 
 def part_word(part: PartState) -> str:
@@ -80,6 +96,14 @@ def part_word(part: PartState) -> str:
     if part.process is not None and not part.process.is_alive():
         return "gone"
     return part.status
+
+
+def _memory(process: ProcessIdentity | None) -> int | None:
+    return family_pss(process.pid) if process is not None and process.is_alive() else None
+
+
+def _mega(size: int | None) -> str:
+    return "-" if size is None else f"{size / _MEGA:.0f} MB"
 
 
 def _ago(since: float | None) -> str:

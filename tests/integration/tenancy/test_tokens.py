@@ -2,14 +2,16 @@ from datetime import timedelta
 
 import pytest
 from django.db import IntegrityError, transaction
+from django.test import override_settings
 from pytest_django import DjangoAssertNumQueries
 
 from platform_api.audit.models import AuditEvent
-from platform_api.core import clock
+from platform_api.core import clock, keeping
 from platform_api.tenancy.models import ApiToken
 from platform_api.tenancy.models.roles import Role
 from platform_api.tenancy.models.scopes import Scope
 from platform_api.tenancy.models.tokens import TokenKind
+from platform_api.tenancy.services import tokens
 from platform_api.tenancy.services.teams import role_revoke
 from platform_api.tenancy.services.tokens import (
     FORM,
@@ -76,6 +78,33 @@ def test_a_revoked_token_is_refused_at_once(people: People) -> None:
     with pytest.raises(TokenInvalidError):
         authenticate(people.owner.secret)
     assert AuditEvent.objects.filter(action="token.revoked").count() == 1
+
+
+def test_a_process_keeps_who_holds_a_token_for_a_moment_and_judges_the_rest_each_time(
+    people: People, django_assert_num_queries: DjangoAssertNumQueries, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moment = 1000.0
+    monkeypatch.setattr(tokens, "_holders", keeping.Kept(setting="TOKEN_AGE_SECONDS"))
+    monkeypatch.setattr(keeping, "monotonic", lambda: moment)
+    owner = people.owner.user
+    issued = token_issue(user=owner, name="cli", kind=TokenKind.PERSONAL, caller=TESTS, networks=["10.0.0.0/8"])
+    with override_settings(TOKEN_AGE_SECONDS=1.0):
+        first = token_authenticate(presented=issued.secret, ip="10.1.2.3", correlation_id="one")
+        with django_assert_num_queries(0):
+            second = token_authenticate(presented=issued.secret, ip="10.9.9.9", correlation_id="two")
+        assert (first.ip, first.correlation_id) == ("10.1.2.3", "one")
+        assert (second.ip, second.correlation_id) == ("10.9.9.9", "two")
+        assert second.team_roles == first.team_roles
+        with pytest.raises(TokenInvalidError):
+            token_authenticate(presented=issued.secret, ip="192.0.2.1", correlation_id="three")
+        with monkeypatch.context() as later:
+            later.setattr(clock, "now", lambda: issued.token.expires_at)
+            with pytest.raises(TokenExpiredError):
+                token_authenticate(presented=issued.secret, ip="10.1.2.3", correlation_id="four")
+        token_revoke(token=issued.token, caller=TESTS)
+        moment = 1001.0
+        with pytest.raises(TokenInvalidError):
+            token_authenticate(presented=issued.secret, ip="10.1.2.3", correlation_id="five")
 
 
 def test_an_inactive_user_has_no_token_in_force(people: People) -> None:

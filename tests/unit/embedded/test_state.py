@@ -1,4 +1,6 @@
+import json
 import os
+import re
 import stat
 from pathlib import Path
 
@@ -88,6 +90,19 @@ def test_the_whole_is_judged_by_supervisor_phase_and_parts(
     state.save(folder)
     status = StackStatus.of(folder)
     assert (status.word, status.exit_code) == (word, exit_code)
+
+
+def test_the_memory_of_what_runs_is_told_for_people_and_programs(folder: StateFolder) -> None:
+    running, gone = (PartState(status=PartStatus.READY, process=process) for process in (ourselves(), dead()))
+    State(phase=Phase.READY, supervisor=ourselves(), parts={"api": running, "broker": gone}).save(folder)
+    status = StackStatus.of(folder)
+    assert set(status.memory) == {"api", "supervisor"}
+    told = json.loads(status.as_json())
+    assert told["parts"]["api"]["memory_bytes"] > 0
+    assert told["parts"]["broker"]["memory_bytes"] is None
+    assert told["memory_bytes"] > told["parts"]["api"]["memory_bytes"]
+    assert re.search(r"It takes [1-9]\d* MB of memory", status.as_table())
+    assert "MEMORY" in status.as_table()
 
 
 def test_a_secret_is_made_once_and_private(folder: StateFolder) -> None:
