@@ -147,6 +147,7 @@ class _Carrier:
         with self._step("prepare"):
             facts = run_facts(self.claim)
             credentials = credentials_ensure(self.claim, manifest=facts.manifest)
+            self.log.flush()  # whoever watches sees that it has begun, well before Terraform has something to say
             template: Template = self.worker.templates.template_of(facts.version)
             spec = spec_make(facts, credentials, template=template)
         with self.worker.client.prepare(spec) as prepared:

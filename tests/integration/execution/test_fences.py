@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from django.db import transaction
 from django.db.models import F
 
 from provisioning.models import Run
@@ -68,7 +69,8 @@ def test_an_overtaken_worker_is_told_and_nothing_changes(claim: Claim, write: st
     applying(claim)
     Run.objects.filter(pk=claim.run_id).update(**OVERTAKEN[overtaken])
     before = tables()
-    with pytest.raises(LeaseLostError):
+    # The test's own transaction must go on: a write of a worker spoils the one that it takes part in.
+    with pytest.raises(LeaseLostError), transaction.atomic():
         WRITES[write](claim)
     assert tables() == before
 
