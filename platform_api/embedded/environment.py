@@ -64,6 +64,24 @@ def environment_read(folder: StateFolder) -> dict[str, str]:
     return {name: value for name, separator, value in pairs if separator}
 
 
+def secret_read(name: str, environ: Mapping[str, str], *, folder: StateFolder) -> str | None:
+    """Read a secret setting where a command of this caller would find it; None where it is not set.
+
+    Args:
+        name: One of ``SECRET_SETTINGS``.
+        environ: The caller's environment; where it names no database, the stack's file completes it.
+        folder: The stack's folder.
+
+    Raises:
+        OSError: The file that it names cannot be read.
+    """
+    settings = dict(environ)
+    load_into(settings, folder=folder)
+    if path := settings.get(f"{name}_FILE"):
+        return Path(path).read_text(encoding="utf-8").strip()
+    return settings.get(name) or None
+
+
 def environment_write(
     folder: StateFolder,
     *,

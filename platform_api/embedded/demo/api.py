@@ -61,6 +61,7 @@ class Api:
     """
 
     def __init__(self, url: str, token: str, *, transport: httpx.BaseTransport | None = None) -> None:
+        self.url = url
         self._client = httpx.Client(
             base_url=url,
             headers={"Authorization": f"Bearer {token}"},

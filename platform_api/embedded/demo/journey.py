@@ -2,17 +2,22 @@
 
 import re
 
-from platform_api.embedded.demo import customer, ordering, refusals
-from platform_api.embedded.demo.following import request_follow
+from platform_api.embedded.demo.chapters import caches, databases, queues, refusals, walls
+from platform_api.embedded.demo.chapters.catalog import catalog_show
+from platform_api.embedded.demo.chapters.trail import trail_show
+from platform_api.embedded.demo.following import request_follow, requests_follow
+from platform_api.embedded.demo.ordering import credentials_reveal, resources_give_back
 from platform_api.embedded.demo.stage import PROJECT, Stage
-from platform_api.embedded.demo.trail import trail_show
 
-_NOUNS = f"{ordering.ORDERS}|{refusals.REPORTS}[0-9]"
+_NOUNS = f"{databases.ORDERS}|{queues.JOBS}|{caches.PAGES}|{refusals.REPORTS}[0-9]"
 _OURS = re.compile(rf"(?:{_NOUNS})-[0-9a-f]{{6}}")
 
 
-def journey_play(stage: Stage) -> None:
+def journey_play(stage: Stage) -> str:
     """Play every step; return only if everything was seen.
+
+    Returns:
+        Where the admin site tells the story of the first order.
 
     Raises:
         ExpectationError: Something else was seen.
@@ -22,18 +27,30 @@ def journey_play(stage: Stage) -> None:
     leftovers_give_back(stage)
     quotas = stage.quotas()
     with step("Look at the catalog"):
-        ordering.catalog_show(stage)
+        catalog_show(stage)
     with step("Order a database, and repeat the order"):
-        asked = ordering.database_order(stage)
-    with step("Watch it being made"):
-        request = request_follow(stage, asked, with_log=True)
-    with step("Have the credentials revealed, once"):
-        database = ordering.credentials_reveal(stage, request)
-        ordering.credentials_refused(stage, database)
+        asked = databases.database_order(stage)
+    with step("Order a queue and a cache beside it"):
+        beside = queues.queue_order(stage), caches.cache_order(stage)
+    with step("Watch the database being made, and see the others come"):
+        request = request_follow(stage, asked)
+        requests_follow(stage, *beside)
+    with step("Have the credentials of the database revealed, once"):
+        database = databases.database_reveal(stage, request)
     with step("Use the database"):
-        ordering.database_use(stage, database)
+        databases.database_use(stage, database)
+    with step("Use the queue"):
+        queue = credentials_reveal(stage, beside[0]["resource"]["id"])
+        queues.queue_use(stage, queue)
+    with step("Use the cache"):
+        cache = credentials_reveal(stage, beside[1]["resource"]["id"])
+        caches.cache_use(stage, cache)
+    with step("Be refused what belongs to others, and what rules the server"):
+        walls.walls_see(stage, queue=queue, cache=cache)
+    with step("Rotate the password of the database"):
+        database = databases.database_rotate(stage, database)
     with step("Resize it from small to medium"):
-        ordering.database_resize(stage, database)
+        databases.database_resize(stage, database)
     with step("Be refused by the schema"):
         refusals.schema_refuses(stage)
     with step("Be refused by a policy"):
@@ -41,15 +58,19 @@ def journey_play(stage: Stage) -> None:
     with step("Be refused by the quota"):
         accepted = refusals.quota_refuses(stage)
     with step("Read the audit trail"):
-        trail_show(stage)
-    with step("Give the database back"):
+        trail_show(stage, request)
+    with step("Give database, queue and cache back"):
         # A database on the same server sees what became of the first one.
-        witness = ordering.credentials_reveal(stage, accepted[0])
-        database_give_back(stage, database, witness=witness)
+        witness = credentials_reveal(stage, accepted[0]["resource"]["id"])
+        databases.database_there(stage, database, witness=witness)
+        walls.users_there(stage, queue, cache)
+        resources_give_back(stage, [(ordered.id, ordered.name) for ordered in (database, queue, cache)])
+        databases.database_gone(stage, database, witness=witness)
+        walls.users_gone(stage, queue, cache)
     with step("Give back what used up the quota"):
-        for other in accepted:
-            ordering.resource_give_back(stage, other["resource"]["id"], other["resource"]["name"])
+        resources_give_back(stage, [(other["resource"]["id"], other["resource"]["name"]) for other in accepted])
         stage.see("the quotas are what they were", expected=quotas, came=stage.quotas())
+    return stage.story_url(request["id"])
 
 
 def leftovers_give_back(stage: Stage) -> None:
@@ -58,17 +79,4 @@ def leftovers_give_back(stage: Stage) -> None:
     left = [row for row in rows if row["status"] != "deprovisioned" and _OURS.fullmatch(row["name"])]
     if left:
         with stage.display.step("Remove what an earlier demo left"):
-            for row in left:
-                ordering.resource_give_back(stage, row["id"], row["name"])
-
-
-def database_give_back(stage: Stage, database: ordering.Database, *, witness: ordering.Database) -> None:
-    """Deprovision a database, and prove by the server's own word that it and its role are gone."""
-    there = customer.neighbors_of(stage, witness.uri, role=database.role, database=database.database)
-    stage.see("the server has the role and the database", expected={"roles": 1, "databases": 1}, came=there)
-    ordering.resource_give_back(stage, database.id, database.name)
-    refusal = customer.refusal_of(database.uri)
-    stage.display.say(refusal)
-    stage.see("nobody can log in with the old credentials", expected=True, came=bool(refusal))
-    gone = customer.neighbors_of(stage, witness.uri, role=database.role, database=database.database)
-    stage.see("role and database are gone from the server", expected={"roles": 0, "databases": 0}, came=gone)
+            resources_give_back(stage, [(row["id"], row["name"]) for row in left])

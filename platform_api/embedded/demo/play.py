@@ -16,6 +16,7 @@ from platform_api.embedded.demo.api import Api
 from platform_api.embedded.demo.display import Display, Style
 from platform_api.embedded.demo.journey import journey_play
 from platform_api.embedded.demo.stage import PROJECT, Stage
+from platform_api.embedded.environment import secret_read
 from platform_api.embedded.folder import StateFolder
 from platform_api.embedded.lock import demo_lock
 from platform_api.embedded.parts import Plan
@@ -27,6 +28,7 @@ INTERRUPTED = 130  # what shells say of a program that Ctrl-C ended
 _READY_SECONDS = 60
 _LOOK_SECONDS = 0.2
 _NAME_BYTES = 3
+_FLEET_VALKEY = "FLEET_VALKEY_URL"
 
 
 class StackUnusableError(UnavailableError):
@@ -87,15 +89,31 @@ def demo_play(
                     logs=f"those of {url}" if service_url else str(folder.path / "logs"),
                     username=access.username,
                     suffix=secrets.token_hex(_NAME_BYTES),
+                    fleet_valkey_url=_fleet_valkey_url(folder, environ),
                 )
-                journey_play(stage)
+                story_url = journey_play(stage)
     except KeyboardInterrupt:
         display.say("Interrupted. What was ordered is removed by the next demo.", Style.BAD)
         return INTERRUPTED
     display.headline(f"Everything was seen: {display.seen_count} proofs in {display.seconds:.1f} s.")
     if is_kept:
-        _log_ins_print(display, url, access)
+        _log_ins_print(display, url, access, story_url=story_url)
     return 0
+
+
+def _fleet_valkey_url(folder: StateFolder, environ: Mapping[str, str]) -> str:
+    """Give the address of the Valkey's admin, who alone can tell that nothing is left of a customer.
+
+    Raises:
+        StackUnusableError: The settings have none.
+    """
+    url = secret_read(_FLEET_VALKEY, environ, folder=folder)
+    if url is None:
+        raise StackUnusableError(
+            f"{_FLEET_VALKEY} is not set, so nobody could tell whether the queue and the cache are gone in the end.",
+            remedy=f"Set {_FLEET_VALKEY} or {_FLEET_VALKEY}_FILE to what the service was given.",
+        )
+    return url
 
 
 @contextmanager
@@ -156,13 +174,14 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _log_ins_print(display: Display, url: str, access: Access) -> None:
+def _log_ins_print(display: Display, url: str, access: Access, *, story_url: str) -> None:
     """Tell where everything is, in clear: this is a stack on the person's own machine, and they asked."""
     display.table(
         [
             ("API", f"{url}/api/v1/"),
             ("docs", f"{url}/docs/"),
             ("admin", f"{url}/admin/"),
+            ("story", story_url),
             ("user", access.username),
             ("password", access.password or "as it was given when the user was made"),
             ("token", access.token),

@@ -38,8 +38,12 @@ class Stage:
     username: str
     # Names of this demo's resources end in it.
     suffix: str
+    # How the admin of the Valkey reaches it on which queues and caches are made; holds the password.
+    fleet_valkey_url: str = field(repr=False)
     # Correlation ids of the exchanges that the audit trail is asked about, in their order.
     exchanges: list[str] = field(default_factory=list)
+    # Codes of those of them that were refused.
+    refusals: list[str] = field(default_factory=list)
 
     def see(self, claim: str, *, expected: object, came: object) -> None:
         """Go on only if what came is what was expected.
@@ -70,6 +74,12 @@ class Stage:
             raise self.failure(f"{answer.call} is answered with {status}", expected=str(status), came=answer.brief)
         return answer
 
+    def remember(self, answer: Answer) -> None:
+        """Have the audit trail asked about an exchange later."""
+        self.exchanges.append(answer.correlation_id)
+        if answer.is_refusal:
+            self.refusals.append(answer.body["code"])
+
     def read(self, path: str) -> Any:
         """Give the body of what is there, without showing the call.
 
@@ -84,6 +94,10 @@ class Stage:
     def name(self, noun: str) -> str:
         """Name a resource of this demo."""
         return f"{noun}-{self.suffix}"
+
+    def story_url(self, request_id: str) -> str:
+        """Tell where the admin site has the whole story of a request on one page."""
+        return f"{self.api.url}/admin/id/{request_id}/"
 
     def quotas(self) -> dict[tuple[str, str], int]:
         """Tell what is held of each quota of the project and its team, by scope and kind; nothing held is left out."""

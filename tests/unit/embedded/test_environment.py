@@ -8,6 +8,7 @@ from platform_api.embedded.environment import (
     environment_read,
     environment_write,
     load_into,
+    secret_read,
 )
 from platform_api.embedded.folder import StateFolder
 
@@ -56,6 +57,20 @@ def test_nothing_is_loaded_where_no_stack_was_started(folder: StateFolder) -> No
     environ: dict[str, str] = {}
     load_into(environ, folder=folder)
     assert environ == {}
+
+
+def test_a_secret_is_read_from_the_stacks_file_unless_the_caller_says_otherwise(
+    folder: StateFolder, tmp_path: Path
+) -> None:
+    environment_write(folder, urls={"FLEET_VALKEY_URL": "redis://ours"}, api_url=None, environ={})
+    theirs = tmp_path / "theirs"
+    theirs.write_text("redis://theirs\n")
+    elsewhere = {"DATABASE_URL": "postgresql://elsewhere"}
+    told = {"FLEET_VALKEY_URL_FILE": str(theirs)}
+    assert secret_read("FLEET_VALKEY_URL", {}, folder=folder) == "redis://ours"
+    assert secret_read("FLEET_VALKEY_URL", told, folder=folder) == "redis://theirs"
+    assert secret_read("FLEET_VALKEY_URL", elsewhere | told, folder=folder) == "redis://theirs"
+    assert secret_read("FLEET_VALKEY_URL", elsewhere, folder=folder) is None
 
 
 def test_the_folder_is_found_by_its_variable(folder: StateFolder) -> None:

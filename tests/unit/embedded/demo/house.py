@@ -27,7 +27,7 @@ def page(*rows: dict[str, Any], following: str | None = None) -> httpx.Response:
 class House:
     """Answers calls by method and path, and keeps what was shown."""
 
-    def __init__(self, answers: dict[str, Any] | Handler) -> None:
+    def __init__(self, answers: dict[str, Any] | Handler, *, fleet_valkey_url: str = "redis://127.0.0.1:1/0") -> None:
         self.calls: list[httpx.Request] = []
         self.stream = io.StringIO()
         self._answers = answers
@@ -37,6 +37,7 @@ class House:
             logs="/state/logs",
             username="demo",
             suffix="0a1b2c",
+            fleet_valkey_url=fleet_valkey_url,
         )
 
     @property

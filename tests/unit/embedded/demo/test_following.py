@@ -3,15 +3,16 @@ from typing import Any
 import pytest
 
 from platform_api.embedded.demo import following
-from platform_api.embedded.demo.following import request_follow
+from platform_api.embedded.demo.following import request_follow, requests_follow
 from platform_api.embedded.demo.stage import ExpectationError
 from tests.unit.embedded.demo.house import House
 
 ASKED = {"id": "req_1", "operation": "provision", "resource": {"name": "orders"}, "run": {"url": "/api/v1/runs/run_1"}}
 
 
-def request(status: str, failure: dict[str, str] | None = None) -> dict[str, Any]:
-    return {"id": "req_1", "status": status, "failure": failure}
+def request(status: str, failure: dict[str, str] | None = None, *, of: dict[str, Any] = ASKED) -> dict[str, Any]:
+    times = {"created_at": "2026-11-21T08:00:01.204000Z", "completed_at": "2026-11-21T08:00:03.304000Z"}
+    return {**of, **times, "status": status, "failure": failure}
 
 
 def run(status: str, *steps: tuple[str, str], percent: int | None = None) -> dict[str, Any]:
@@ -51,7 +52,7 @@ def made() -> House:
 
 def test_steps_percent_and_log_lines_are_shown_once_and_in_their_order() -> None:
     house = made()
-    assert request_follow(house.stage, ASKED, with_log=True)["status"] == "completed"
+    assert request_follow(house.stage, ASKED)["status"] == "completed"
     assert [line.strip() for line in house.shown.splitlines()] == [
         "08:00:01.204  terraform  one",
         "08:00:01.204  terraform  two",
@@ -66,18 +67,11 @@ def test_steps_percent_and_log_lines_are_shown_once_and_in_their_order() -> None
     assert afters == ["0", "1", "3"]
 
 
-def test_the_log_is_left_out_unless_it_is_asked_for() -> None:
-    house = made()
-    request_follow(house.stage, ASKED)
-    assert "terraform" not in house.shown
-    assert "step plan done" in house.shown
-
-
 def test_the_last_lines_are_waited_for() -> None:
     house = house_of(
         [request("completed")], [run("applied")], [log("one", after=1), log("two", after=2, is_complete=True)]
     )
-    request_follow(house.stage, ASKED, with_log=True)
+    request_follow(house.stage, ASKED)
     assert house.shown.index("two") < house.shown.index("ok  the request")
 
 
@@ -93,5 +87,56 @@ def test_a_request_that_fails_is_told_with_its_failure() -> None:
 def test_a_request_that_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(following, "_BOUND_SECONDS", 0)
     house = house_of([request("fulfilling")], [run("pending")], [log(after=0)])
-    with pytest.raises(ExpectationError, match="came      still fulfilling"):
+    with pytest.raises(ExpectationError, match="came      still under way"):
         request_follow(house.stage, ASKED)
+
+
+def beside(name: str, number: int) -> dict[str, Any]:
+    return {"id": f"req_{number}", "operation": "provision", "resource": {"name": name}}
+
+
+JOBS, PAGES = beside("jobs", 1), beside("pages", 2)
+
+
+def test_requests_side_by_side_are_told_as_they_end_and_given_as_they_were_asked() -> None:
+    house = House(
+        {
+            "GET /api/v1/requests/req_1": [request("fulfilling", of=JOBS), request("completed", of=JOBS)],
+            "GET /api/v1/requests/req_2": request("completed", of=PAGES),
+        }
+    )
+    ended = requests_follow(house.stage, JOBS, PAGES)
+    assert [each["resource"]["name"] for each in ended] == ["jobs", "pages"]
+    assert [line.strip() for line in house.shown.splitlines()] == [
+        "ok  the request to provision pages is completed",
+        "2.1 s after it was asked for",
+        "ok  the request to provision jobs is completed",
+        "2.1 s after it was asked for",
+    ]
+    assert [call.url.path[-5:] for call in house.calls] == ["req_1", "req_2", "req_1"], "what has ended is left alone"
+
+
+def test_one_of_several_that_fails_is_told_with_its_failure() -> None:
+    failure = {"detail": "The server is full.", "remedy": "Ask for another."}
+    house = House(
+        {
+            "GET /api/v1/requests/req_1": request("fulfilling", of=JOBS),
+            "GET /api/v1/requests/req_2": request("failed", failure, of=PAGES),
+        }
+    )
+    with pytest.raises(ExpectationError) as caught:
+        requests_follow(house.stage, JOBS, PAGES)
+    assert "the request to provision pages is completed" in caught.value.detail
+    assert "came      failed: The server is full. Ask for another." in caught.value.detail
+
+
+def test_several_of_which_one_never_ends_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(following, "_BOUND_SECONDS", 0)
+    house = House(
+        {
+            "GET /api/v1/requests/req_1": request("fulfilling", of=JOBS),
+            "GET /api/v1/requests/req_2": request("completed", of=PAGES),
+        }
+    )
+    with pytest.raises(ExpectationError, match="came      still under way"):
+        requests_follow(house.stage, JOBS, PAGES)

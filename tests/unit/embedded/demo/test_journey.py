@@ -4,32 +4,28 @@ from typing import Any
 import httpx
 import pytest
 
+from platform_api.embedded.demo.chapters.catalog import catalog_show
+from platform_api.embedded.demo.chapters.refusals import policy_refuses, quota_refuses, schema_refuses
+from platform_api.embedded.demo.chapters.trail import trail_show
 from platform_api.embedded.demo.journey import leftovers_give_back
-from platform_api.embedded.demo.ordering import catalog_show
-from platform_api.embedded.demo.refusals import policy_refuses, quota_refuses, schema_refuses
 from platform_api.embedded.demo.stage import ExpectationError
-from platform_api.embedded.demo.trail import trail_show
 from tests.unit.embedded.demo.house import House, page, refusal
 
 REQUESTS = "POST /api/v1/requests"
 RESOURCES = "GET /api/v1/resources"
 
 
-def ended(operation: str) -> dict[str, Any]:
+def ended(operation: str, number: int = 1) -> dict[str, Any]:
     return {
-        "id": "req_1",
+        "id": f"req_{number}",
         "operation": operation,
         "status": "completed",
         "failure": None,
+        "created_at": "2026-11-21T08:00:01.204000Z",
+        "completed_at": "2026-11-21T08:00:03.304000Z",
         "resource": {"id": "res_1", "name": "orders"},
         "run": {"url": "/api/v1/runs/run_1"},
     }
-
-
-RUN = {
-    "GET /api/v1/runs/run_1": {"status": "applied", "steps": [], "progress": None},
-    "GET /api/v1/runs/run_1/log": {"lines": [], "next_after": 0, "is_complete": True},
-}
 
 
 def test_only_what_a_demo_made_is_removed_and_only_while_it_is_there() -> None:
@@ -38,19 +34,25 @@ def test_only_what_a_demo_made_is_removed_and_only_while_it_is_there() -> None:
         {"id": "res_1", "name": "reports0-0a1b2c", "status": "degraded"},
         {"id": "res_2", "name": "orders", "status": "ready"},
         {"id": "res_3", "name": "orders-0a1b2c-2", "status": "ready"},
+        {"id": "res_4", "name": "pages-0a1b2c", "status": "ready"},
+        {"id": "res_5", "name": "jobs-0a1b2c", "status": "pending"},
     ]
+    gone = (1, 4, 5)
     house = House(
         {
             RESOURCES: page(*rows),
-            "DELETE /api/v1/resources/res_1": httpx.Response(202, json=ended("deprovision")),
-            "GET /api/v1/requests/req_1": ended("deprovision"),
-            "GET /api/v1/resources/res_1": {"status": "deprovisioned"},
-            **RUN,
+            **{f"DELETE /api/v1/resources/res_{n}": httpx.Response(202, json=ended("deprovision", n)) for n in gone},
+            **{f"GET /api/v1/requests/req_{n}": ended("deprovision", n) for n in gone},
+            **{f"GET /api/v1/resources/res_{n}": {"status": "deprovisioned"} for n in gone},
         }
     )
     leftovers_give_back(house.stage)
     deleted = [call.url for call in house.calls if call.method == "DELETE"]
-    assert [(url.path, url.params["confirm"]) for url in deleted] == [("/api/v1/resources/res_1", "reports0-0a1b2c")]
+    assert [(url.path, url.params["confirm"]) for url in deleted] == [
+        ("/api/v1/resources/res_1", "reports0-0a1b2c"),
+        ("/api/v1/resources/res_4", "pages-0a1b2c"),
+        ("/api/v1/resources/res_5", "jobs-0a1b2c"),
+    ]
 
 
 def test_a_clean_project_is_no_step() -> None:
@@ -61,7 +63,7 @@ def test_a_clean_project_is_no_step() -> None:
 
 def test_a_catalog_without_the_offering_is_no_success() -> None:
     house = House({"GET /api/v1/offerings": page()})
-    with pytest.raises(ExpectationError, match="came      None"):
+    with pytest.raises(ExpectationError, match="a database, a queue and a cache"):
         catalog_show(house.stage)
 
 
@@ -108,7 +110,6 @@ def test_a_quota_that_never_ends_is_no_success_and_is_not_tried_for_ever() -> No
             "GET /api/v1/quotas": page(),
             REQUESTS: httpx.Response(202, json=ended("provision")),
             "GET /api/v1/requests/req_1": ended("provision"),
-            **RUN,
         }
     )
     with pytest.raises(ExpectationError, match="the quota ends"):
@@ -144,5 +145,52 @@ def test_a_trail_without_its_beginning_is_no_success() -> None:
     house = House({"GET /api/v1/audit-events": page(event)})
     house.stage.exchanges.append("1")
     with pytest.raises(ExpectationError, match="begins with who asked"):
-        trail_show(house.stage)
+        trail_show(house.stage, ended("provision"))
     assert "08:00:01.204  worker  request.completed  provision orders  succeeded" in house.shown
+
+
+def told(action: str, *, who: str = "demo", outcome: str = "succeeded", code: str | None = None) -> dict[str, Any]:
+    return {
+        "at": "2026-11-21T08:00:01.204000Z",
+        "actor": {"name": who},
+        "action": action,
+        "object": {"name": "orders"},
+        "outcome": outcome,
+        "code": code,
+        "reason": None,
+        "correlation_id": "1",
+    }
+
+
+STORY = (
+    told("request.submitted"),
+    told("credentials.revealed"),
+    told("call.refused", outcome="refused", code="request_refused"),
+    told("request.completed", who="worker"),
+)
+
+
+def trail_of(*events: dict[str, Any]) -> House:
+    house = House({"GET /api/v1/audit-events": page(*events)})
+    house.stage.exchanges.append("1")
+    house.stage.refusals.append("request_refused")
+    return house
+
+
+def test_the_page_of_the_first_order_is_named() -> None:
+    house = trail_of(*STORY)
+    trail_show(house.stage, ended("provision"))
+    assert "    http://127.0.0.1:1/admin/id/req_1/\n" in house.shown
+
+
+@pytest.mark.parametrize(
+    ("events", "claim"),
+    [
+        ([STORY[0], told("credentials.revealed", who="stranger"), *STORY[2:]], "who was shown credentials"),
+        ([*STORY[:2], STORY[3]], "every refusal is in the trail"),
+    ],
+    ids=["a stranger was shown credentials", "a refusal is missing"],
+)
+def test_a_trail_that_tells_something_else_is_no_success(events: list[dict[str, Any]], claim: str) -> None:
+    with pytest.raises(ExpectationError, match=claim):
+        trail_show(trail_of(*events).stage, ended("provision"))

@@ -3,7 +3,7 @@
 from typing import Any
 
 from platform_api.embedded.demo.api import Answer
-from platform_api.embedded.demo.following import request_follow
+from platform_api.embedded.demo.following import requests_follow
 from platform_api.embedded.demo.ordering import resources_named
 from platform_api.embedded.demo.stage import OFFERING, PRODUCTION, PROJECT, REQUESTS, Stage
 
@@ -69,7 +69,7 @@ def quota_refuses(stage: Stage) -> list[dict[str, Any]]:
         if answer.status != 202:  # noqa: PLR2004 - the status of what was accepted
             raise stage.failure(f"{name} is accepted or refused", expected="202 or 422", came=answer.brief)
         stage.display.say(f"{answer.call}  ->  {answer.status}: {name}, plan large, environment {PRODUCTION}")
-        accepted.append(request_follow(stage, answer.body))
+        accepted += requests_follow(stage, answer.body)
     raise stage.failure("the quota ends", expected=f"within {_MOST_ORDERS} large plans", came=str(stage.quotas()))
 
 
@@ -95,6 +95,6 @@ def _show(stage: Stage, body: dict[str, Any], answer: Answer) -> None:
     stage.display.document(body)
     if answer.status != 422:  # noqa: PLR2004 - the status of every refusal by schema, policy and quota
         raise stage.failure(f"{answer.call} is refused", expected="422", came=answer.brief)
-    stage.exchanges.append(answer.correlation_id)
+    stage.remember(answer)
     stage.display.say(f"{answer.call}  ->  {answer.status}")
     stage.display.document(answer.body)

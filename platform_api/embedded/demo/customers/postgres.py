@@ -1,4 +1,4 @@
-"""A customer's program: knows nothing but the address that was revealed to it."""
+"""A customer's program on a PostgreSQL: knows nothing but the address that was revealed to it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,0 +1,68 @@
+"""Queue and cache stand on one server: what their users are refused there, and what is left of them in the end."""
+
+from platform_api.embedded.demo.chapters.caches import PAGE, page_key, page_read
+from platform_api.embedded.demo.chapters.queues import MAILS, queue_length
+from platform_api.embedded.demo.customers import valkey
+from platform_api.embedded.demo.ordering import Ordered
+from platform_api.embedded.demo.stage import Stage
+from platform_api.embedded.demo.target import traces
+
+_Commands = tuple[tuple[str, ...], ...]
+
+_RULING: _Commands = (
+    ("KEYS", "*"),
+    ("SCAN", "0"),
+    ("INFO", "server"),
+    ("CLIENT", "LIST"),
+    ("ACL", "LIST"),
+    ("CONFIG", "GET", "maxmemory"),
+    ("EVAL", "return 1", "0"),
+    # Were it not refused, it would be a syntax error: the demo never asks for what would empty somebody's server.
+    ("FLUSHALL", "NOT-REALLY"),
+)
+"""What shows everybody's keys, stops the server or rules it."""
+
+
+def walls_see(stage: Stage, *, queue: Ordered, cache: Ordered) -> None:
+    """Try what users of one server must not do to each other or to the server, and see that all of it is refused."""
+    stream, page = queue.outputs["stream"], page_key(cache)
+    beside = f"{queue.outputs['key_prefix']}beside"
+    with valkey.connected(stage, queue.uri) as queue_user, valkey.connected(stage, cache.uri) as cache_user:
+        tries: _Commands = (("XLEN", page), ("XADD", page, "*", "a", "b"), ("XADD", beside, "*", "a", "b"))
+        _refused(stage, "the queue's user is refused every key but its stream", tries, queue_user)
+        tries = (("GET", stream), ("DEL", stream), ("SET", "front", "x"))
+        _refused(stage, "the cache's user is refused every key without its prefix", tries, cache_user)
+        _refused(stage, "both are refused what shows all keys or rules the server", _RULING, queue_user, cache_user)
+    stage.see("the queue is as it was", expected=len(MAILS), came=queue_length(stage, queue))
+    stage.see("and so is the cache", expected=PAGE, came=page_read(stage, cache))
+
+
+def users_there(stage: Stage, *customers: Ordered) -> None:
+    """See that the server has users and keys; only its admin can tell, for customers see nothing of each other."""
+    there = traces(stage, *(customer.username for customer in customers))
+    stage.display.say("By the word of the server's admin:")
+    stage.display.table([("USER", "KEYS"), *((name, ", ".join(keys)) for name, keys in there.items())])
+    stage.see(
+        "the server has the users of queue and cache, each with keys",
+        expected={customer.username for customer in customers},
+        came={name for name, keys in there.items() if keys},
+    )
+
+
+def users_gone(stage: Stage, *customers: Ordered) -> None:
+    """See that the server has neither users nor keys of them any more."""
+    for customer in customers:
+        refusal = valkey.refusal_of(stage, customer.uri)
+        stage.display.say(refusal)
+        stage.see(f"nobody can log in to {customer.name} with the old credentials", expected=True, came=bool(refusal))
+    left = traces(stage, *(customer.username for customer in customers))
+    stage.see("users, stream and keys are gone from the server", expected={}, came=left)
+
+
+def _refused(stage: Stage, claim: str, tries: _Commands, *users: valkey.Client) -> None:
+    answers = {" ".join(command): [valkey.error_of(user, *command) for user in users] for command in tries}
+    stage.display.table(
+        [(command, *(error or "was carried out" for error in errors)) for command, errors in answers.items()]
+    )
+    done = [command for command, errors in answers.items() if set(errors) != {valkey.NO_PERMISSION}]
+    stage.see(claim, expected=[], came=done)
