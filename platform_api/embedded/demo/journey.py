@@ -31,7 +31,9 @@ def journey_play(stage: Stage) -> str:
     with step("Order a database, and repeat the order"):
         asked = databases.database_order(stage)
     with step("Order a queue and a cache beside it"):
+        points = stage.points()
         beside = queues.queue_order(stage), caches.cache_order(stage)
+        stage.see("each takes one point of the quota", expected=points + 2, came=stage.points())
     with step("Watch the database being made, and see the others come"):
         request = request_follow(stage, asked)
         requests_follow(stage, *beside)

@@ -57,7 +57,9 @@ def credentials_reveal(stage: Stage, resource_id: str) -> Ordered:
     stage.display.conceal(shown["password"])
     stage.display.table([("username", shown["username"]), ("password", secret_hint(shown["password"]))])
     stage.display.say(f"uri       {shown['uri']}")
-    stage.see("no cache may keep it", expected="no-store", came=answer.headers.get("cache-control"))
+    stage.see(
+        "the answer may be kept nowhere on its way", expected="no-store", came=answer.headers.get("cache-control")
+    )
     return Ordered(
         id=resource["id"],
         name=resource["name"],

@@ -28,11 +28,12 @@ def walls_see(stage: Stage, *, queue: Ordered, cache: Ordered) -> None:
     stream, page = queue.outputs["stream"], page_key(cache)
     beside = f"{queue.outputs['key_prefix']}beside"
     with valkey.connected(stage, queue.uri) as queue_user, valkey.connected(stage, cache.uri) as cache_user:
+        as_queue, as_cache = {"AS THE QUEUE'S USER": queue_user}, {"AS THE CACHE'S USER": cache_user}
         tries: _Commands = (("XLEN", page), ("XADD", page, "*", "a", "b"), ("XADD", beside, "*", "a", "b"))
-        _refused(stage, "the queue's user is refused every key but its stream", tries, queue_user)
+        _refused(stage, "the queue's user is refused every key but its stream", tries, as_queue)
         tries = (("GET", stream), ("DEL", stream), ("SET", "front", "x"))
-        _refused(stage, "the cache's user is refused every key without its prefix", tries, cache_user)
-        _refused(stage, "both are refused what shows all keys or rules the server", _RULING, queue_user, cache_user)
+        _refused(stage, "the cache's user is refused every key without its prefix", tries, as_cache)
+        _refused(stage, "both are refused what shows all keys or rules the server", _RULING, as_queue | as_cache)
     stage.see("the queue is as it was", expected=len(MAILS), came=queue_length(stage, queue))
     stage.see("and so is the cache", expected=PAGE, came=page_read(stage, cache))
 
@@ -59,10 +60,9 @@ def users_gone(stage: Stage, *customers: Ordered) -> None:
     stage.see("users, stream and keys are gone from the server", expected={}, came=left)
 
 
-def _refused(stage: Stage, claim: str, tries: _Commands, *users: valkey.Client) -> None:
-    answers = {" ".join(command): [valkey.error_of(user, *command) for user in users] for command in tries}
-    stage.display.table(
-        [(command, *(error or "was carried out" for error in errors)) for command, errors in answers.items()]
-    )
-    done = [command for command, errors in answers.items() if set(errors) != {valkey.NO_PERMISSION}]
+def _refused(stage: Stage, claim: str, tries: _Commands, users: dict[str, valkey.Client]) -> None:
+    errors = {" ".join(command): [valkey.error_of(user, *command) for user in users.values()] for command in tries}
+    rows = [(command, *(error or "was carried out" for error in came)) for command, came in errors.items()]
+    stage.display.table([("COMMAND", *users), *rows])
+    done = [command for command, came in errors.items() if set(came) != {valkey.NO_PERMISSION}]
     stage.see(claim, expected=[], came=done)
