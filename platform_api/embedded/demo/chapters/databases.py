@@ -41,7 +41,7 @@ def database_order(stage: Stage) -> dict[str, Any]:
         "the answer says where to watch it", expected=f"{REQUESTS}/{request['id']}", came=answer.headers.get("location")
     )
     stage.display.say("the same once more, as after a lost answer:")
-    again = resource_order(stage, body, key=key)
+    again = resource_order(stage, body, key=key, is_repetition=True)
     stage.see("the repeated order is the same request", expected=request["id"], came=again.body["id"])
     stage.see("and says that it is a repetition", expected="true", came=again.headers.get("idempotency-replayed"))
     stage.see("there is one resource of that name", expected=1, came=len(resources_named(stage, name)))
