@@ -31,7 +31,9 @@ def walls_see(stage: Stage, *, queue: Ordered, cache: Ordered) -> None:
         as_queue, as_cache = {"AS THE QUEUE'S USER": queue_user}, {"AS THE CACHE'S USER": cache_user}
         tries: _Commands = (("XLEN", page), ("XADD", page, "*", "a", "b"), ("XADD", beside, "*", "a", "b"))
         _refused(stage, "the queue's user is refused every key but its stream", tries, as_queue)
-        tries = (("GET", stream), ("DEL", stream), ("SET", "front", "x"))
+        # Were it not refused, it would be gone in a second, and is nobody's key.
+        bare = ("SET", stage.name("front"), "x", "PX", "1000")
+        tries = (("GET", stream), ("DEL", stream), bare)
         _refused(stage, "the cache's user is refused every key without its prefix", tries, as_cache)
         _refused(stage, "both are refused what shows all keys or rules the server", _RULING, as_queue | as_cache)
     stage.see("the queue is as it was", expected=len(MAILS), came=queue_length(stage, queue))
