@@ -79,6 +79,7 @@ def demo_play(
     place = nullcontext(service_url) if service_url else _stack(folder, plan, display, console, is_kept=is_kept)
     try:
         with _interruptible(), demo_lock(folder), place as url:
+            fleet_valkey_url = _fleet_valkey_url(folder, environ)
             with display.step("Make a user, a project and a token"):
                 access = access_make(folder, environ)
                 display.say(f"user {access.username}, team {PROJECT}, project {PROJECT}")
@@ -89,7 +90,7 @@ def demo_play(
                     logs=f"those of {url}" if service_url else str(folder.path / "logs"),
                     username=access.username,
                     suffix=secrets.token_hex(_NAME_BYTES),
-                    fleet_valkey_url=_fleet_valkey_url(folder, environ),
+                    fleet_valkey_url=fleet_valkey_url,
                 )
                 story_url = journey_play(stage)
     except KeyboardInterrupt:

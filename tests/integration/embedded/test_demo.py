@@ -62,3 +62,11 @@ def test_a_second_demo_on_the_same_stack_is_refused(stack: Stack) -> None:
     assert answer.returncode == 1
     assert f"Another demo plays on the stack in {stack.folder.path}." in answer.stderr
     assert not stack.folder.state.exists()
+
+
+def test_a_service_whose_valkey_nobody_named_is_not_played_on(stack: Stack) -> None:
+    answer = stack.cli("demo", "--url", "http://127.0.0.1:1", DATABASE_URL="postgresql://nowhere")
+    assert answer.returncode == 1
+    assert "FLEET_VALKEY_URL is not set" in answer.stderr
+    assert "Set FLEET_VALKEY_URL or FLEET_VALKEY_URL_FILE" in answer.stderr
+    assert "Make a user" not in answer.stdout
