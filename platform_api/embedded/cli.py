@@ -14,7 +14,6 @@ from typing import TextIO
 from platform_api.core.errors import SlipwayError
 from platform_api.embedded.background import stack_end, stack_start
 from platform_api.embedded.console import Console, question_ask
-from platform_api.embedded.demo.play import demo_play
 from platform_api.embedded.folder import StateFolder
 from platform_api.embedded.parts import PLAN, Plan
 from platform_api.embedded.releases.providing import program_provide
@@ -112,6 +111,8 @@ def _status(context: Context) -> int:
 
 
 def _demo(context: Context) -> int:
+    from platform_api.embedded.demo.play import demo_play  # its clients of servers would slow down every other command
+
     return demo_play(
         context.folder,
         context.plan,
