@@ -2,14 +2,14 @@
 
 import re
 
-from platform_api.embedded.demo.chapters import caches, databases, queues, refusals, walls
+from platform_api.embedded.demo.chapters import caches, databases, environments, queues, refusals, walls
 from platform_api.embedded.demo.chapters.catalog import catalog_show
 from platform_api.embedded.demo.chapters.trail import trail_show
 from platform_api.embedded.demo.following import request_follow, requests_follow
-from platform_api.embedded.demo.ordering import credentials_reveal, resources_give_back
+from platform_api.embedded.demo.ordering import Ordered, credentials_reveal, resources_give_back
 from platform_api.embedded.demo.stage import PROJECT, Stage
 
-_NOUNS = f"{databases.ORDERS}|{queues.JOBS}|{caches.PAGES}|{refusals.REPORTS}[0-9]"
+_NOUNS = f"{databases.ORDERS}|{queues.JOBS}|{caches.PAGES}|{refusals.REPORTS}[0-9]|{environments.PREVIEW}"
 _OURS = re.compile(rf"(?:{_NOUNS})-[0-9a-f]{{6}}")
 
 
@@ -53,6 +53,7 @@ def journey_play(stage: Stage) -> str:
         database = databases.database_rotate(stage, database)
     with step("Resize it from small to medium"):
         databases.database_resize(stage, database)
+    preview_play(stage, witness=database)
     with step("Be refused by the schema"):
         refusals.schema_refuses(stage)
     with step("Be refused by a policy"):
@@ -75,10 +76,36 @@ def journey_play(stage: Stage) -> str:
     return stage.story_url(request["id"])
 
 
+def preview_play(stage: Stage, *, witness: Ordered) -> None:
+    """Order an environment, see what is in it, and give it back as one.
+
+    Args:
+        stage: Where the demo plays.
+        witness: A database on the same server, which sees what becomes of that of the environment.
+
+    Raises:
+        ExpectationError: Something else was seen.
+    """
+    step = stage.display.step
+    with step("Order a preview environment, which is two resources"):
+        preview = environments.environment_watch(stage, environments.environment_order(stage))
+    with step("Use what is in it, and see what the one was told of the other"):
+        database, queue = environments.environment_use(stage, preview)
+    with step("Give the preview environment back as one"):
+        databases.database_there(stage, database, witness=witness)
+        walls.users_there(stage, queue)
+        environments.environments_give_back(stage, [preview])
+        environments.environment_stays_closed(stage)
+        databases.database_gone(stage, database, witness=witness)
+        walls.users_gone(stage, queue)
+
+
 def leftovers_give_back(stage: Stage) -> None:
-    """Deprovision what an aborted demo left, and nothing that has another name than a demo gives."""
+    """Give back what an aborted demo left, and nothing that has another name than a demo gives."""
+    previews = [row for row in environments.environments_listed(stage) if _OURS.fullmatch(row["name"])]
     rows = stage.api.rows(f"/api/v1/resources?project={PROJECT}")
     left = [row for row in rows if row["status"] != "deprovisioned" and _OURS.fullmatch(row["name"])]
-    if left:
+    if previews or left:
         with stage.display.step("Remove what an earlier demo left"):
+            environments.environments_give_back(stage, previews)
             resources_give_back(stage, [(row["id"], row["name"]) for row in left])

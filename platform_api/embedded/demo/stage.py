@@ -11,6 +11,7 @@ from platform_api.embedded.demo.api import Answer, Api
 from platform_api.embedded.demo.display import Display, Style
 
 OFFERING = "postgres-database"
+PREVIEW_ENVIRONMENT = "preview-environment"
 PROJECT = "demo"
 PRODUCTION = "live"
 """An environment of tier production in the demo's project."""

@@ -46,7 +46,7 @@ def users_there(stage: Stage, *customers: Ordered) -> None:
     stage.display.say("By the word of the server's admin:")
     stage.display.table([("USER", "KEYS"), *((name, ", ".join(keys)) for name, keys in there.items())])
     stage.see(
-        "the server has the users of queue and cache, each with keys",
+        "the server has their users, each with keys",
         expected={customer.username for customer in customers},
         came={name for name, keys in there.items() if keys},
     )
@@ -59,7 +59,7 @@ def users_gone(stage: Stage, *customers: Ordered) -> None:
         stage.display.say(refusal)
         stage.see(f"nobody can log in to {customer.name} with the old credentials", expected=True, came=bool(refusal))
     left = traces(stage, *(customer.username for customer in customers))
-    stage.see("users, stream and keys are gone from the server", expected={}, came=left)
+    stage.see("users and keys are gone from the server", expected={}, came=left)
 
 
 def _refused(stage: Stage, claim: str, tries: _Commands, users: dict[str, valkey.Client]) -> None:

@@ -13,6 +13,10 @@ from tests.unit.embedded.demo.house import House, page, refusal
 
 REQUESTS = "POST /api/v1/requests"
 RESOURCES = "GET /api/v1/resources"
+ENVIRONMENTS = "GET /api/v1/projects/demo/environments"
+
+
+GONE = {"status": "deprovisioned"}
 
 
 def ended(operation: str, number: int = 1) -> dict[str, Any]:
@@ -41,14 +45,18 @@ def test_only_what_a_demo_made_is_removed_and_only_while_it_is_there() -> None:
     house = House(
         {
             RESOURCES: page(*rows),
+            ENVIRONMENTS: page({"id": "env_0", "name": "default"}, {"id": "env_1", "name": "preview-0a1b2c"}),
+            "DELETE /api/v1/environments/env_1": httpx.Response(202, json={}),
+            "GET /api/v1/environments/env_1": {"closed_at": "2026-11-21", "status": "closed", "components": [GONE]},
             **{f"DELETE /api/v1/resources/res_{n}": httpx.Response(202, json=ended("deprovision", n)) for n in gone},
             **{f"GET /api/v1/requests/req_{n}": ended("deprovision", n) for n in gone},
-            **{f"GET /api/v1/resources/res_{n}": {"status": "deprovisioned"} for n in gone},
+            **{f"GET /api/v1/resources/res_{n}": GONE for n in gone},
         }
     )
     leftovers_give_back(house.stage)
     deleted = [call.url for call in house.calls if call.method == "DELETE"]
     assert [(url.path, url.params["confirm"]) for url in deleted] == [
+        ("/api/v1/environments/env_1", "preview-0a1b2c"),
         ("/api/v1/resources/res_1", "reports0-0a1b2c"),
         ("/api/v1/resources/res_4", "pages-0a1b2c"),
         ("/api/v1/resources/res_5", "jobs-0a1b2c"),
@@ -56,7 +64,7 @@ def test_only_what_a_demo_made_is_removed_and_only_while_it_is_there() -> None:
 
 
 def test_a_clean_project_is_no_step() -> None:
-    house = House({RESOURCES: page()})
+    house = House({RESOURCES: page(), ENVIRONMENTS: page()})
     leftovers_give_back(house.stage)
     assert house.shown == ""
 
