@@ -150,6 +150,10 @@ def test_what_an_aborted_demo_leaves_the_next_one_removes_and_a_kept_stack_can_b
             "next": "/admin/",
         }
         assert browser.post(page.url, data=form, headers={"Referer": str(page.url)}).url.path == "/admin/"
+        story = browser.get(log_ins["story"])
+        assert story.status_code == 200
+        assert log_ins["story"].split("/")[-2] in story.text
+        assert "Own store for the orders service" in story.text
 
     code, shown = demo.run("demo")
     assert code == 0, shown
