@@ -85,9 +85,11 @@ def environment_use(stage: Stage, environment: dict[str, Any]) -> tuple[Ordered,
     queue = credentials_reveal(stage, kinds["queue"])
     came = postgres.logged_in(stage, database.uri).username
     stage.see("its database lets its owner in", expected=database.username, came=came)
+    stream = queue.outputs["stream"]
     with valkey.connected(stage, queue.uri) as client:
-        groups = [group["name"] for group in client.xinfo_groups(queue.outputs["stream"])]
-    stage.see("its queue has the consumer group", expected=[queue.outputs["consumer_group"]], came=groups)
+        groups = [group["name"] for group in client.xinfo_groups(stream)]
+    stage.display.say(f"XINFO GROUPS {stream}: {', '.join(groups)}")
+    stage.see("its queue has that consumer group", expected=[queue.outputs["consumer_group"]], came=groups)
     return database, queue
 
 
