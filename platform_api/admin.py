@@ -11,6 +11,7 @@ from functools import update_wrapper
 from typing import Any, TypeVar, cast
 
 from django.contrib.admin import AdminSite
+from django.contrib.auth.views import LogoutView
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.db import connection, transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -26,10 +27,11 @@ from platform_api.core.errors import SlipwayError
 from platform_api.core.http import problems
 from platform_api.core.http.errors import as_slipway_error
 from platform_api.core.ids import UnknownIdError, read
+from platform_api.tenancy.admin.entry import LogInForm
 from platform_api.tenancy.admin.events import AuditEventAdmin
 from platform_api.tenancy.admin.managing import route_of
 from platform_api.tenancy.admin.projects import ProjectAdmin
-from platform_api.tenancy.admin.reading import SAFE_METHODS, ReadOnlyAdmin, caller_of, list_url
+from platform_api.tenancy.admin.reading import SAFE_METHODS, ReadOnlyAdmin, ReadOnlyPageError, caller_of, list_url
 from platform_api.tenancy.admin.teams import TeamAdmin
 from platform_api.tenancy.admin.tokens import ApiTokenAdmin
 from platform_api.tenancy.admin.users import UserAdmin
@@ -68,6 +70,7 @@ class SlipwayAdminSite(AdminSite):
     site_title = site_header = "Slipway"
     index_title = "Admin site"
     enable_nav_sidebar = False
+    login_form = LogInForm
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[dict[str, Any]]:
         """Return the navigation: chapters and their lists, as Django's templates know apps and models."""
@@ -85,13 +88,13 @@ class SlipwayAdminSite(AdminSite):
             for model, model_admin in self._registry.items()
         ]
         return [
-            path("", self.admin_view(self.index), name="index"),
+            path("", self._page(self.index), name="index"),
             path("login/", self.login, name="login"),
             path("logout/", self.admin_view(self.logout), name="logout"),
-            path("find/", self.admin_view(self.find), name="find"),
-            path("id/<str:shown>/", self.admin_view(self.thing), name="thing"),
+            path("find/", self._page(self.find), name="find"),
+            path("id/<str:shown>/", self._page(self.thing), name="thing"),
             *lists,
-            re_path(r"(?P<url>.*)\Z", self.admin_view(self.catch_all_view)),
+            re_path(r"(?P<url>.*)\Z", self._page(self.catch_all_view)),
         ]
 
     def admin_view(self, view: View, cacheable: bool = False) -> View:  # noqa: FBT001, FBT002 - Django's signature
@@ -111,8 +114,6 @@ class SlipwayAdminSite(AdminSite):
 
     def logout(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:  # type: ignore[override]  # always a redirect
         """End the session, and lead to the log-in."""
-        from django.contrib.auth.views import LogoutView  # needs the user model, which is not there at import
-
         return LogoutView.as_view(next_page=reverse("admin:login"))(request)
 
     def find(self, request: HttpRequest) -> HttpResponse:
@@ -136,6 +137,16 @@ class SlipwayAdminSite(AdminSite):
                 name = f"admin:{model._meta.app_label}_{model._meta.model_name}_change"  # noqa: SLF001 - Django's
                 return HttpResponseRedirect(reverse(name, args=[shown]))
         raise UnknownIdError(f"Ids that begin with {prefix.value}_ have no page here.")
+
+    def _page(self, view: Callable[..., HttpResponse]) -> Callable[..., HttpResponseBase]:
+        """Return a view of the site's own, to which no form can be sent."""
+
+        def page(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            if request.method not in SAFE_METHODS:
+                raise ReadOnlyPageError
+            return view(request, *args, **kwargs)
+
+        return self.admin_view(update_wrapper(page, view))
 
     def _listed(self, request: HttpRequest, model: Any) -> dict[str, Any]:
         model_admin = self._registry[model]

@@ -343,7 +343,8 @@ class Supervisor:
             self._console.say(f"{self._folder.state} could not be written: {error.strerror}")
 
     def _welcome(self) -> str:
-        where = f"the API answers at {self._state.api_url}" if self._state.api_url else "the servers are ready"
+        url = self._state.api_url
+        where = f"the API answers at {url}, the admin site at {url}/admin/" if url else "the servers are ready"
         return f"up: {where}; addresses are in {self._folder.environment}, logs in {self._folder.path / 'logs'}"
 
 

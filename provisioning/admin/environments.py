@@ -72,37 +72,39 @@ class EnvironmentAdmin(ReadOnlyAdmin):
 
     def sections(self, request: HttpRequest, thing: Environment) -> Sequence[Section]:
         """Return the environment, what is in it, and its events."""
-        resources, note = newest(Resource.objects.filter(environment=thing).defer("parameters", "outputs"), SHOWN)
         events, more_events = newest(events_about(kind="environment", key=thing.pk), SHOWN)
-        return [
-            Facts(
-                title="Environment",
-                rows=[
-                    ("Name", thing.name),
-                    ("Tier", Tier(thing.tier).label),
-                    ("Desired", Status(thing.desired)),
-                    ("Team", Ref(prefix=Prefix.TEAM, id=thing.project.team_id, text=thing.project.team.slug)),
-                    ("Project", Ref(prefix=Prefix.PROJECT, id=thing.project_id, text=thing.project.slug)),
-                    ("Expires", thing.expires_at),
-                    ("Closed", thing.closed_at),
-                    ("Made", thing.created_at),
-                ],
-            ),
-            Table(
-                title="Resources",
-                note=note,
-                more_url=list_url("provisioning_resource", environment=show(self.prefix, thing.pk)) if note else "",
-                columns=("Resource", "Kind", "Status", "By", "When"),
-                rows=[
-                    (
-                        Ref(prefix=Prefix.RESOURCE, id=each.pk, text=each.name),
-                        each.kind,
-                        Status(each.status),
-                        Ref(prefix=Prefix.USER, id=each.created_by_id, text=each.created_by_name),
-                        each.created_at,
-                    )
-                    for each in resources
-                ],
-            ),
-            events_section(events[::-1], note=more_events),
-        ]
+        return [self._facts(thing), self._resources(thing), events_section(events[::-1], note=more_events)]
+
+    def _facts(self, thing: Environment) -> Section:
+        return Facts(
+            title="Environment",
+            rows=[
+                ("Name", thing.name),
+                ("Tier", Tier(thing.tier).label),
+                ("Desired", Status(thing.desired)),
+                ("Team", Ref(prefix=Prefix.TEAM, id=thing.project.team_id, text=thing.project.team.slug)),
+                ("Project", Ref(prefix=Prefix.PROJECT, id=thing.project_id, text=thing.project.slug)),
+                ("Expires", thing.expires_at),
+                ("Closed", thing.closed_at),
+                ("Made", thing.created_at),
+            ],
+        )
+
+    def _resources(self, thing: Environment) -> Section:
+        resources, note = newest(Resource.objects.filter(environment=thing).defer("parameters", "outputs"), SHOWN)
+        return Table(
+            title="Resources",
+            note=note,
+            more_url=list_url("provisioning_resource", environment=show(self.prefix, thing.pk)) if note else "",
+            columns=("Resource", "Kind", "Status", "By", "When"),
+            rows=[
+                (
+                    Ref(prefix=Prefix.RESOURCE, id=each.pk, text=each.name),
+                    each.kind,
+                    Status(each.status),
+                    Ref(prefix=Prefix.USER, id=each.created_by_id, text=each.created_by_name),
+                    each.created_at,
+                )
+                for each in resources
+            ],
+        )

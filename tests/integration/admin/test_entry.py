@@ -51,6 +51,16 @@ def test_a_password_lets_in_overseers_alone(role: str, *, is_let_in: bool) -> No
     answer = client.post("/admin/login/", {"username": "dana", "password": PASSWORD, "next": "/admin/"})
     assert (answer.status_code == 302) == is_let_in
     assert (client.get("/admin/").status_code == 200) == is_let_in
+    assert ("for auditors and platform admins alone" in text_of(answer)) != is_let_in
+
+
+def test_a_wrong_password_and_an_unknown_name_are_told_alike(people: People) -> None:
+    told = set()
+    for username in (people.admin.user.username, "nobody"):
+        answer = Client().post("/admin/login/", {"username": username, "password": "wrong", "next": "/admin/"})
+        told.add(answer.content.decode().partition('role="alert"')[2].partition("</ul>")[0])
+    (words,) = told
+    assert "do not let you in" in words
 
 
 def test_an_inactive_auditor_is_out_at_once(people: People, auditor: Client) -> None:

@@ -66,6 +66,18 @@ def test_no_method_of_any_address_lets_an_auditor_write(auditor: Client, story: 
         assert AuditEvent.objects.filter(action="call.refused").count() == refused + len(addresses)
 
 
+@pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
+def test_no_method_of_the_sites_own_addresses_writes(auditor: Client, story: Story, method: str) -> None:
+    auditor.get("/admin/")
+    before = contents()
+    shown = show(Prefix.RUN, story.made.pk)
+    for address in ("/admin/", "/admin/find/?q=orders", f"/admin/id/{shown}/", "/admin/nowhere/"):
+        answer = getattr(auditor, method)(address)
+        assert answer.status_code in {403, 404, 405}, f"{method} {address}"
+    after = contents()
+    assert {table for table in after if after[table] != before[table]} == {"audit_event"}
+
+
 def test_pages_to_add_or_delete_are_refused_to_auditors(auditor: Client, story: Story) -> None:
     for model, admin in MODELS:
         name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
