@@ -119,13 +119,12 @@ class ResourceAdmin(ReadOnlyAdmin):
         return Table(
             title="Credentials",
             note=" ".join(filter(None, ("By number and time; what they are is never shown.", more))),
-            columns=("Number", "Status", "Made", "In place", "Shown to", "Ended"),
+            columns=("Number", "Status", "Made", "Shown to", "Ended"),
             rows=[
                 (
                     each.number,
                     Status(each.status),
                     each.made_at,
-                    each.applied_at,
                     self._shown_to(each),
                     each.replaced_at or each.discarded_at,
                 )
