@@ -64,8 +64,9 @@ def environment_delete(*, caller: Caller, environment: Environment, confirm: str
         }
         raise RequestRefusedError(errors=[finding], tenant=tenant)
     with transaction.atomic():
-        # Whoever orders into it holds a share of its row: this waits for them, and finds what they ordered.
-        locked = Environment.objects.select_for_update().get(pk=environment.pk)
+        # Whoever orders into it holds a share of its row: this waits for them, and finds what they ordered. It does not
+        # lock the key, which foreign keys share: whoever has locked one of its resources need not wait for this.
+        locked = Environment.objects.select_for_update(no_key=True).get(pk=environment.pk)
         if locked.closed_at is not None:
             raise EnvironmentClosedError(remedy="There is nothing left to do.", tenant=tenant)
         _give_back(locked, caller, action="environment.delete_requested", reason="The environment is given back.")
@@ -91,7 +92,7 @@ def environments_expire(*, caller: Caller) -> int:
 def _expire(environment_id: UUID, caller: Caller) -> bool:
     try:
         with transaction.atomic():
-            rows = Environment.objects.select_for_update(skip_locked=True)
+            rows = Environment.objects.select_for_update(no_key=True, skip_locked=True)
             locked = rows.filter(pk=environment_id, desired=Desired.PRESENT, expires_at__lte=Now()).first()
             if locked is None:
                 return False

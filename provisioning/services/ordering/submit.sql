@@ -5,7 +5,7 @@
 -- that the ORM would write, and the columns with those of the models.
 WITH place AS (
     -- Who gives an environment back locks its row: either the order comes first and goes with it, or it is refused.
-    SELECT 1 FROM environment WHERE id = %(environment_id)s::uuid AND desired = 'present' FOR KEY SHARE
+    SELECT 1 FROM environment WHERE id = %(environment_id)s::uuid AND desired = 'present' FOR SHARE
 ),
 fresh AS (
     SELECT 1 FROM place WHERE %(key)s::text IS NULL OR NOT EXISTS (

@@ -151,7 +151,23 @@ def carry_out(resource: Resource, **outputs: Any) -> RunCredentials:
         resource: Whose run.
         outputs: Outputs that differ.
     """
-    claimed = claim(resource)
+    return _apply(claim(resource), outputs)
+
+
+def apply_next(*, owner: str, **outputs: Any) -> bool:
+    """Let whatever run waits be applied likewise; tells whether there was one.
+
+    Args:
+        owner: Who the worker is.
+        outputs: Outputs that differ.
+    """
+    claimed = run_claim(owner=owner, pools=["default"], terms=LeaseTerms(), plan_seconds=60)
+    if claimed is not None:
+        _apply(claimed, outputs)
+    return claimed is not None
+
+
+def _apply(claimed: Claim, outputs: dict[str, Any]) -> RunCredentials:
     credentials = prepare(claimed)
     begin_apply(claimed)
     run_applied(claimed, status=RunStatus.APPLIED, outputs={**OUTPUTS, **outputs})

@@ -11,7 +11,15 @@ from provisioning.services.execution.endings import RunFailure
 from provisioning.services.execution.outcomes import run_failed
 from provisioning.states import LIVE_RUN, RunStatus
 from tests.compositions import COMPOSED, composed_write
-from tests.integration.provisioning.house import House, begin_apply, body_of, carry_out, claim, prepare, resource_of
+from tests.integration.provisioning.house import (
+    House,
+    begin_apply,
+    body_of,
+    carry_out,
+    claim,
+    prepare,
+    resource_of,
+)
 from tests.people import TESTS, Person
 
 PREVIEW = "/api/v1/projects/checkout/environments/pr-142"
