@@ -30,6 +30,13 @@ FROM provisioning_request WHERE id = %(request)s::uuid
 ON CONFLICT DO NOTHING
 """
 
+_LACKS_A_RUN = """
+SELECT EXISTS (
+    SELECT FROM provisioning_request AS request WHERE resource_id = %(resource)s::uuid AND status = %(status)s
+    AND NOT EXISTS (SELECT FROM run WHERE run.provisioning_request_id = request.id)
+)
+"""
+
 _NEEDS_UNREADY = Exists(
     ComponentNeed.objects.filter(component=OuterRef("resource_id")).exclude(
         needed__resource__status=ResourceStatus.READY, needed__resource__desired=Desired.PRESENT
@@ -67,6 +74,10 @@ def run_make_missing(*, resource_id: UUID, caller: Caller) -> UUID | None:
     """
     with transaction.atomic(), connection.cursor() as cursor:
         resource_lock(resource_id)
+        # Asked at the end of every run, and nearly always in vain: the whole question costs ten times as much.
+        cursor.execute(_LACKS_A_RUN, {"resource": resource_id, "status": RequestStatus.FULFILLING.value})
+        if cursor.fetchone() == (False,):
+            return None
         wanted = (
             _without_run()
             .filter(resource_id=resource_id)
