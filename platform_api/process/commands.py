@@ -63,9 +63,11 @@ def _launcher(number: signal.Signals, *, options: tuple[str, ...] = ()) -> tuple
 
 @cache
 def _between(number: signal.Signals) -> tuple[str, ...]:
-    setpriv, shell = _setpriv(signal.SIGKILL), shutil.which("sh")
-    if setpriv and shell is not None:
-        prefix = (*setpriv, shell, str(_BETWEEN), number.name.removeprefix("SIG"))
+    setpriv, env, shell = _setpriv(signal.SIGKILL), shutil.which("env"), shutil.which("sh")
+    if setpriv and env is not None and shell is not None:
+        # A shell that is started deaf to a signal stays so, and a pool child of Celery is deaf to SIGINT.
+        hearing = (env, "--default-signal=INT,TERM,QUIT,HUP")
+        prefix = (*setpriv, *hearing, shell, str(_BETWEEN), number.name.removeprefix("SIG"))
         # A small system's env may lack the option.
         if subprocess.run((*prefix, "true"), capture_output=True, check=False).returncode == 0:  # noqa: S603 - fixed words
             return prefix

@@ -28,6 +28,8 @@ def main() -> None:
 
 
 def _become(number: int, argv: list[str]) -> NoReturn:
+    for heard in _HEARD:  # whatever this process was started deaf to
+        signal.signal(heard, signal.SIG_DFL)
     _ask_for(number)
     try:
         os.execvp(argv[0], argv)  # noqa: S606 - no shell is the point
@@ -44,7 +46,6 @@ def _stand_between(number: int, argv: list[str]) -> NoReturn:
     between = os.getpid()
     child = os.fork()
     if child == 0:
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _HEARD)
         _ask_for(number)
         if os.getppid() != between:  # it died before the kernel was asked

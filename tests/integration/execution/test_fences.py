@@ -97,6 +97,6 @@ def test_a_state_that_is_kept_already_is_no_lost_lease_for_who_holds_the_run(cla
 
 def test_a_move_from_a_status_that_does_not_allow_it_is_a_lost_lease_too(claim: Claim) -> None:
     before = tables()
-    with pytest.raises(LeaseLostError):
+    with pytest.raises(LeaseLostError), transaction.atomic():
         run_move(claim, RunStatus.APPLIED)
     assert tables() == before

@@ -343,7 +343,7 @@ def test_an_overtaken_worker_makes_and_marks_nothing(
         keep_new(claim)
     Run.objects.filter(pk=run.pk).update(epoch=F("epoch") + 1, lease_owner="another")
     before = tables()
-    with pytest.raises(LeaseLostError):
+    with pytest.raises(LeaseLostError), transaction.atomic():  # the test's own transaction must go on
         write(claim)
     assert tables() == before
 

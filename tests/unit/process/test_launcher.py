@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -105,6 +106,25 @@ def test_a_signal_sent_to_it_reaches_the_program(python: PythonCommand) -> None:
         assert child.wait_exit(10)
     finally:
         assert child.reap() == 5
+
+
+@pytest.fixture
+def deaf() -> Iterator[None]:
+    """Be as deaf as a pool child of Celery, or what was started by nohup; children inherit it."""
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGHUP)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("deaf")
+def test_a_signal_reaches_the_program_although_the_parent_is_deaf_to_it(python: PythonCommand) -> None:
+    test_a_signal_sent_to_it_reaches_the_program(python)
+
+
+@pytest.mark.usefixtures("deaf")
+def test_a_program_is_not_deaf_because_the_parent_is(python: PythonCommand) -> None:
+    test_a_program_behind_it_ends_with_its_own_status(python, "import os; os.kill(os.getpid(), 2)", -2)
 
 
 def test_a_program_that_cannot_be_run_is_named(python: PythonCommand, tmp_path: Path) -> None:
