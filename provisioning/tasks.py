@@ -1,5 +1,6 @@
 """Celery's entry: a hint came, so look for work. What this process has at hand is made once, before its first run."""
 
+import gc
 import logging
 import os
 import secrets
@@ -9,7 +10,7 @@ from pathlib import Path
 from uuid import UUID
 
 from celery import shared_task
-from celery.signals import worker_init, worker_process_init
+from celery.signals import worker_before_create_process, worker_init, worker_process_init
 from django.conf import settings
 from django.db import close_old_connections
 
@@ -41,6 +42,12 @@ def _worker() -> Worker:
             fence_seconds=settings.LEASE_SECONDS * 3 / 4,
         ),
     )
+
+
+@worker_before_create_process.connect
+def _freeze(**_: object) -> None:
+    """Keep the collector from touching, and so copying, every page in each pool child."""
+    gc.freeze()
 
 
 @worker_init.connect

@@ -26,6 +26,7 @@ RECONNECT_SECONDS = 1.0
 
 class Command(BaseCommand):
     help = "Forward waiting runs to workers, and reconcile. Any number of these may run."
+    requires_system_checks = []  # they load what only the API needs, and keep it: a third of this process
 
     _is_stopping = False
 
