@@ -120,6 +120,7 @@ LEASED_RUN = LIVE_RUN - WAITING_RUN
 
 LIVE_REQUEST = frozenset(REQUEST_MOVES)
 FINAL_REQUEST = frozenset(RequestStatus) - LIVE_REQUEST
+UNFULFILLED_REQUEST = FINAL_REQUEST - {_A.COMPLETED}
 LIVE_RESOURCE = frozenset(RESOURCE_MOVES)
 
 Status = TypeVar("Status", RunStatus, RequestStatus, ResourceStatus)
@@ -162,6 +163,9 @@ def standing(
 ) -> Standing:
     """Return what a resource says of its environment.
 
+    The two statuses may have been read one after the other, and the resource gone in between: only a request that came
+    to nothing says that something failed.
+
     Args:
         wanted: What is wanted of the environment.
         status: Where the resource stands.
@@ -171,7 +175,7 @@ def standing(
     if wanted is Desired.ABSENT:
         if status is ResourceStatus.DEPROVISIONED:
             return Standing.GONE
-        return Standing.BUSY if newest_request in LIVE_REQUEST else Standing.FAILED
+        return Standing.FAILED if newest_request in UNFULFILLED_REQUEST else Standing.BUSY
     if status is ResourceStatus.DEPROVISIONED:
         return Standing.GONE if was_ever_made or newest_request is RequestStatus.COMPLETED else Standing.FAILED
     if status is ResourceStatus.DEGRADED:
