@@ -29,7 +29,7 @@ from fleet_provider.resources.register import (
 LONGEST_STREAM = 100_000_000
 """Entries; a bound against slips, not one of Valkey's."""
 
-GROUP = re.compile(r"[a-z][a-z0-9-]{0,38}[a-z0-9]|[a-z]")
+GROUP = re.compile(r"[a-z][a-z0-9_-]{0,61}[a-z0-9]|[a-z]")
 
 _LAST_SEQUENCE = 2**64 - 1
 _BEGINNING = "0"
@@ -107,8 +107,8 @@ class ValkeyStream(FleetResource):
                 Fault(
                     "group is not a usable name",
                     detail=f"Found {known['group']!r}.",
-                    remedy="Allowed: up to 40 lower-case letters, digits and hyphens, beginning with a letter and not "
-                    "ending with a hyphen.",
+                    remedy="Allowed: up to 63 lower-case letters, digits, hyphens and underscores, beginning with a "
+                    "letter and ending with a letter or digit.",
                     attribute="group",
                 )
             )

@@ -33,14 +33,14 @@ variable "password_sha256" {
 }
 
 variable "consumer_group" {
-  description = "Name of the consumer group that reads the queue: up to 40 lower-case letters, digits and hyphens, beginning with a letter and not ending with a hyphen. A new name goes on where the old group stopped."
+  description = "Name of the consumer group that reads the queue: up to 63 lower-case letters, digits, hyphens and underscores, beginning with a letter and ending with a letter or digit. A new name goes on where the old group stopped."
   type        = string
   default     = "workers"
   nullable    = false
 
   validation {
-    condition     = can(regex("^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$", var.consumer_group))
-    error_message = "consumer_group must be up to 40 lower-case letters, digits and hyphens, beginning with a letter and not ending with a hyphen."
+    condition     = can(regex("^[a-z]([a-z0-9_-]{0,61}[a-z0-9])?$", var.consumer_group))
+    error_message = "consumer_group must be up to 63 lower-case letters, digits, hyphens and underscores, beginning with a letter and ending with a letter or digit."
   }
 }
 

@@ -118,11 +118,21 @@ run "rejects_a_group_that_ends_with_a_hyphen" {
   expect_failures = [var.consumer_group]
 }
 
-run "rejects_a_group_of_41_characters" {
+run "rejects_a_group_that_begins_with_an_underscore" {
   command = plan
 
   variables {
-    consumer_group = "a2345678901234567890123456789012345678901"
+    consumer_group = "_workers"
+  }
+
+  expect_failures = [var.consumer_group]
+}
+
+run "rejects_a_group_of_64_characters" {
+  command = plan
+
+  variables {
+    consumer_group = "a234567890123456789012345678901234567890123456789012345678901234"
   }
 
   expect_failures = [var.consumer_group]
