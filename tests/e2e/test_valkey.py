@@ -28,10 +28,15 @@ def owner_of(client: Client, resource: Json) -> Any:
     return redis.Redis.from_url(shown["uri"], decode_responses=True)
 
 
-def test_all_three_offerings_can_be_ordered(checkout: Client) -> None:
+def test_all_offerings_can_be_ordered(checkout: Client) -> None:
     listed = {row["slug"]: row["kind"] for row in checkout.get("offerings")["results"]}
 
-    assert listed == {"postgres-database": "database", "valkey-cache": "cache", "valkey-queue": "queue"}
+    assert listed == {
+        "postgres-database": "database",
+        "preview-environment": "environment",
+        "valkey-cache": "cache",
+        "valkey-queue": "queue",
+    }
 
 
 def test_a_queue_is_ordered_used_trimmed_resized_and_given_back(checkout: Client, fleet: ValkeyFleet) -> None:

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from catalog.manifest.composing import is_composed
 from catalog.manifest.reading import MANIFEST, candidate_read
 from catalog.manifest.readme import README, readme_generated
 
 MODULES = Path(__file__).resolve().parents[3] / "terraform_modules"
-FOLDERS = sorted(manifest.parent for manifest in MODULES.glob(f"*/{MANIFEST}"))
+FOLDERS = sorted(manifest.parent for manifest in MODULES.glob(f"*/{MANIFEST}") if not is_composed(manifest.parent))
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: str(folder.name))

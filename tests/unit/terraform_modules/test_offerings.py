@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[3]
-MODULES = sorted(path.parent for path in (ROOT / "terraform_modules").glob("*/offering.yaml"))
+MODULES = sorted(path.parent for path in (ROOT / "terraform_modules").glob("*/versions.tf"))
+COMPOSITIONS = sorted({path.parent for path in (ROOT / "terraform_modules").glob("*/offering.yaml")} - set(MODULES))
 
 
 def declared(module: Path, kind: str) -> set[str]:
@@ -82,3 +83,17 @@ def test_what_holds_data_is_part_of_the_module(module: Path, offering: dict[str,
     used = set(re.findall(r'^resource "(\w+)"', (module / "main.tf").read_text(), flags=re.MULTILINE))
 
     assert set(offering["stateful_types"]) <= used
+
+
+@pytest.mark.parametrize("folder", COMPOSITIONS, ids=lambda path: path.name)
+def test_a_composition_names_versions_and_plans_of_this_checkout(folder: Path) -> None:
+    whole = yaml.safe_load((folder / "offering.yaml").read_text())
+    present = {
+        (content["slug"], content["version"], plan["slug"])
+        for content in (yaml.safe_load((path / "offering.yaml").read_text()) for path in MODULES)
+        for plan in content["plans"]
+    }
+
+    assert {(part["offering"], part["version"], part["plan"]) for part in whole["components"]} <= present
+    assert whole["slug"] == folder.name
+    assert all((ROOT / path).exists() for path in whole["links"].values())
