@@ -19,6 +19,8 @@ from governance.services.quotas import (
     quota_commit,
     quota_release,
     quota_reserve,
+    quota_reserve_together,
+    quotas_lock,
 )
 from platform_api.audit.models import AuditEvent
 from platform_api.core.ids import UnknownIdError, new_id
@@ -135,6 +137,57 @@ def test_every_exceeded_quota_is_told_at_once() -> None:
         ("project:checkout", "count:database"), ("team:shop", "points"),
     ]  # fmt: skip
     assert caught.value.errors[0]["detail"] == "1 of kind database asked, 0 left in project:checkout."
+
+
+@pytest.mark.django_db
+def test_several_subjects_reserve_together_each_with_entries_of_its_own() -> None:
+    first, second = new_id(), new_id()
+    amounts = {first: {"points": 2, "count:database": 1}, second: {"points": 3, "count:queue": 1}}
+    taken = quota_reserve_together(facts=CHECKOUT, amounts=amounts, caller=TESTS, reason="orders")
+    told = {
+        subject: [(quota.scope_name, quota.kind, quota.reserved, amount) for quota, amount in rows]
+        for subject, rows in taken.items()
+    }
+    assert told == {
+        first: [
+            ("project:checkout", "points", 2, 2), ("project:checkout", "count:database", 1, 1),
+            ("team:shop", "points", 2, 2), ("team:shop", "count:database", 1, 1),
+        ],
+        second: [
+            ("project:checkout", "points", 5, 3), ("project:checkout", "count:queue", 1, 1),
+            ("team:shop", "points", 5, 3), ("team:shop", "count:queue", 1, 1),
+        ],
+    }  # fmt: skip
+    quota_release(subject_id=first, pools=BOTH, caller=TESTS)
+    assert figures() == {
+        "project:checkout points": (3, 0), "project:checkout count:database": (0, 0),
+        "project:checkout count:queue": (1, 0), "team:shop points": (3, 0), "team:shop count:database": (0, 0),
+        "team:shop count:queue": (1, 0),
+    }  # fmt: skip
+
+
+@pytest.mark.django_db
+def test_what_several_need_together_is_judged_as_one_and_none_gets_anything() -> None:
+    limit("project:checkout", "points", 5)
+    amounts = {new_id(): {"points": 3}, new_id(): {"points": 3}}
+    with pytest.raises(QuotaExceededError) as caught:
+        quota_reserve_together(facts=CHECKOUT, amounts=amounts, caller=TESTS)
+    (finding,) = caught.value.errors
+    assert (finding["requested"], finding["used"], finding["limit"]) == (6, 0, 5)
+    assert QuotaEntry.objects.count() == 0
+    limit("project:checkout", "points", 6)
+    quota_reserve_together(facts=CHECKOUT, amounts=amounts, caller=TESTS)
+
+
+def test_what_is_locked_for_several_waits_for_all_of_it(committing_database: str) -> None:
+    subjects = [new_id(), new_id()]
+    amounts = {subjects[0]: {"points": 1, "count:queue": 1}, subjects[1]: {"points": 1, "count:database": 1}}
+    quota_reserve_together(facts=CHECKOUT, amounts=amounts, caller=TESTS)
+    with transaction.atomic():
+        quotas_lock(subject_ids=subjects)
+        with databases.connected("DATABASE_URL", committing_database) as other:
+            free = other.execute("SELECT kind FROM quota FOR NO KEY UPDATE SKIP LOCKED").fetchall()
+    assert free == []
 
 
 @pytest.mark.django_db

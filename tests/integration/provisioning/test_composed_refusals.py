@@ -1,9 +1,11 @@
 """What is refused of a composed environment is told as a whole, and nothing of it is written."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from pytest_django import Settings
 
 from governance.models import Quota
 from platform_api.audit.models import AuditEvent
@@ -12,6 +14,7 @@ from tests.integration.provisioning import trio
 from tests.integration.provisioning.house import House, body_of
 from tests.integration.provisioning.problems import refused, without_id
 from tests.integration.provisioning.trio import put
+from tests.policies import PolicyHelper
 
 WEEK = 7 * 86400
 LARGE = (
@@ -153,3 +156,36 @@ def test_a_composed_offering_is_not_ordered_as_one_resource(house: House) -> Non
     (finding,) = body_of(answer)["errors"]
     assert (answer.status_code, finding["pointer"], finding["code"]) == (422, "#/offering", "offering_composed")
     assert "PUT /api/v1/projects/{project}/environments/{name}" in finding["remedy"]
+
+
+RULE = """
+package provision.request.parts
+import rego.v1
+deny contains {"code": "part", "msg": sprintf("%s of %s.", [input.name, input.environment.offering]),
+    "path": ["name"], "remedy": "Order something else."} if input.environment.offering == "trio"
+"""
+SET = """
+id: parts
+version: 1
+policies:
+  - id: parts
+    title: Parts
+    stage: request
+    enforcement_level: hard-mandatory
+    query: data.provision.request.parts.deny
+"""
+
+
+def test_a_policy_sees_what_a_component_is_part_of(house: House, tmp_path: Path, settings: Settings) -> None:
+    (tmp_path / "policies" / "request").mkdir(parents=True)
+    (tmp_path / "policies" / "policy-set.yaml").write_text(SET)
+    (tmp_path / "policies" / "request" / "parts.rego").write_text(RULE)
+    helper = PolicyHelper(tmp_path, tmp_path / "policies").start()
+    settings.POLICY_SOCKET = helper.socket
+    try:
+        errors = body_of(put(house))["errors"]
+    finally:
+        helper.stop()
+    assert {(each["pointer"], each["detail"]) for each in errors} == {
+        (f"#/components/{name}/name", f"{name} of trio.") for name in trio.NAMES
+    }
