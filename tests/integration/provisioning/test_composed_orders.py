@@ -10,7 +10,7 @@ from catalog.services.retirement import plan_retire, version_retire
 from governance.models import PolicyDecision
 from governance.selectors.quotas import quota_reconcile
 from platform_api.audit.models import AuditEvent
-from platform_api.core.ids import Prefix, parse
+from platform_api.core.ids import Prefix, parse, show
 from provisioning.models import ProvisioningRequest, Resource, Run
 from provisioning.services.execution.outcomes import canceled, run_failed
 from tests.compositions import COMPOSED
@@ -259,3 +259,16 @@ def test_a_composition_that_was_retired_is_refused(house: House) -> None:
 def test_without_a_target_for_a_component_nothing_is_ordered(house: House) -> None:
     Connection.objects.filter(slug="main").update(tiers=["production"])
     refused(lambda: put(house), 503, "connection_missing")
+
+
+def test_what_waits_for_its_turn_can_be_looked_at_like_anything_else(house: House) -> None:
+    environment = ordered(house)
+    reports = shown(part(house, environment, "reports"))
+    resource = body_of(house.owner.client.get(f"/api/v1/resources/{reports}"))
+    assert (resource["status"], resource["environment"], resource["expires_at"] is None) == ("pending", "pr-142", False)
+    ask = ProvisioningRequest.objects.get(resource__name="reports", environment__name="pr-142")
+    request = body_of(house.owner.client.get(f"/api/v1/requests/{show(Prefix.PROVISIONING_REQUEST, ask.pk)}"))
+    assert (request["status"], request["run"]) == ("fulfilling", None)
+    listed = body_of(house.owner.client.get("/api/v1/resources?environment=pr-142&project=checkout"))["results"]
+    assert {row["name"] for row in listed} == set(trio.NAMES)
+    refused(lambda: house.post(f"resources/{reports}/credentials"), 409, "credentials_not_ready")
