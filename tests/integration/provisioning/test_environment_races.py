@@ -139,18 +139,18 @@ def test_what_needs_two_that_end_at_the_same_moment_is_begun_once(house: House) 
 def test_many_workers_and_dispatchers_make_and_take_down_many_environments(house: House) -> None:
     environments = [
         body_of(put(house, address(f"pr-{number}"), offering=offering))["id"]
-        for number, offering in enumerate(["trio", "diamond"] * 4)
+        for number, offering in enumerate(["trio", "diamond"] * 2)
     ]
     with processes(house) as pool:
         workers = [pool.submit(environment_process.work, number) for number in range(PROCESSES - 1)]
-        pool.submit(environment_process.sweep, 30).result(timeout=120)
+        pool.submit(environment_process.sweep, 15).result(timeout=120)
         assert sum(worker.result(timeout=120) for worker in workers) == 3 * len(environments)
         assert {look(house, environment)["status"] for environment in environments} == {"ready"}
         sound()
         for number in range(len(environments)):
             assert delete(house, address(f"pr-{number}"), confirm=f"pr-{number}").status_code == 202
         workers = [pool.submit(environment_process.work, number) for number in range(PROCESSES - 1)]
-        pool.submit(environment_process.sweep, 30).result(timeout=120)
+        pool.submit(environment_process.sweep, 15).result(timeout=120)
         assert sum(worker.result(timeout=120) for worker in workers) == 3 * len(environments)
     reconcile()
     assert {look(house, environment)["status"] for environment in environments} == {"closed"}
