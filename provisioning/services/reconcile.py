@@ -1,25 +1,29 @@
 """What the dispatcher does besides sending hints: it comes back for what others left, level by level, from rows alone.
 
-Any number of dispatchers may run; each pass holds a lock of its transaction, which a dead holder frees at once.
+Any number of dispatchers may run: what there is to do is found without locks, and judged again under those of the piece
+at hand. Each piece commits by itself, for its locks (resource, run, quotas) are taken in one order and those of two
+pieces could not be. One that fails is logged, met again by the next pass, and stops no other.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from typing import TypeVar
+from uuid import UUID
 
-from django.db import connection, transaction
-from django.db.models import Q
+from django.db import transaction
+from django.db.models import Q, QuerySet
 
 from platform_api.audit.models import Outcome
 from platform_api.audit.services.events import event_record
 from platform_api.core.callers import Caller, system_caller
 from provisioning.models import Run
 from provisioning.services.environments.advancing import environment_advance, environments_unadvanced
-from provisioning.services.environments.closing import environments_expire
+from provisioning.services.environments.closing import environments_expire, environments_repeat
 from provisioning.services.execution.adoption import WORKER_LOST
 from provisioning.services.execution.carrying import MAX_ATTEMPTS
 from provisioning.services.execution.claims import RELEASED, ClockTimestamp
-from provisioning.services.execution.endings import RunFailure
+from provisioning.services.execution.endings import RunFailure, resource_lock
 from provisioning.services.execution.outcomes import canceled, unfulfilled_settle
 from provisioning.services.execution.records import objects_left_unseen
 from provisioning.services.intents import resources_without_run, run_make_missing
@@ -27,8 +31,7 @@ from provisioning.states import LEASED_RUN, RUN_MOVES, WAITING_RUN, ResourceStat
 
 logger = logging.getLogger(__name__)
 
-LOCK = 0x51_1D_3A_01
-"""Number of the advisory lock; any number will do that nothing else uses."""
+Item = TypeVar("Item")
 
 BATCH = 50
 """Rows of one pass, so that it stays short; the next pass takes the next."""
@@ -60,53 +63,63 @@ LOST = RunFailure(
 
 
 def reconcile() -> int:
-    """Make one pass, and return how many things it set right; 0 where another dispatcher is at it.
-
-    Leases are reaped under the lock. What follows is safe to race, and each piece of it commits by itself: it takes
-    locks of several rows, which two pieces in one transaction would take in no common order.
-    """
+    """Make one pass, and return how many things it set right."""
     caller = system_caller("dispatcher")
-    with transaction.atomic():
-        if not _is_alone():
-            return 0
-        reaped = _leases_reap(caller)
-    return reaped + environments_expire(caller=caller) + _environments_advance(caller) + _runs_make(caller)
+    lost = list(_lost().values_list("pk", "resource_id").order_by("pk")[:BATCH])
+    return (
+        _each(lost, lambda row: _reap(caller, *row), what="run %s could not be taken from its worker")
+        + environments_expire(caller=caller)
+        + environments_repeat(caller=caller)
+        + _each(environments_unadvanced(), lambda pk: _advance(caller, pk), what="environment %s could not go on")
+        + _each(resources_without_run(), lambda pk: _make(caller, pk), what="resource %s could not get its run")
+    )
 
 
-def _is_alone() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
-        (is_alone,) = cursor.fetchone() or (False,)
-    return bool(is_alone)
+def _each(items: Iterable[Item], do: Callable[[Item], bool], *, what: str) -> int:
+    done = 0
+    for item in items:
+        try:
+            done += do(item)
+        except Exception:
+            logger.exception(what, item)
+    return done
 
 
-def _leases_reap(caller: Caller) -> int:
-    """Take runs from workers that have given no sign of life for a whole lease.
+def _lost() -> QuerySet[Run]:
+    """Return runs whose workers have given no sign of life for a whole lease."""
+    return Run.objects.filter(
+        Q(status__in=LEASED_RUN) | Q(status__in=WAITING_RUN, lease_owner__isnull=False),
+        Q(lease_until__lt=ClockTimestamp()) | Q(lease_until=None, status=RunStatus.RECOVERING),
+    )
+
+
+def _reap(caller: Caller, run_id: UUID, resource_id: UUID) -> bool:
+    """Take a run from a lost worker; False where it is not lost any more.
 
     * planning has no side effects: back to the queue, or ``errored`` when the attempts are used up, or ``canceled``;
     * what waits between two steps of one worker, which no commit shows: ``errored``, for it has no way back;
     * applying may have done anything: through ``recovering`` to ``errored``, with what the newest state knows.
     """
-    expired = list(
-        Run.objects.select_for_update(skip_locked=True, no_key=True, of=("self",))
-        .select_related("resource__project__team", "resource__plan")
-        .filter(Q(status__in=LEASED_RUN) | Q(status__in=WAITING_RUN, lease_owner__isnull=False))
-        .filter(Q(lease_until__lt=ClockTimestamp()) | Q(lease_until=None, status=RunStatus.RECOVERING))
-        .order_by("pk")[:BATCH]
-    )
-    for run in expired:
-        logger.warning("run %s: its worker %s is lost", run.pk, run.lease_owner)
-        own = replace(caller, correlation_id=run.correlation_id)
-        has_applied = run.status in {RunStatus.APPLYING, RunStatus.RECOVERING}
-        if run.cancel_requested_at is not None and not has_applied:
-            _give_up(own, run, canceled(), has_applied=False, is_canceled=True)
-        elif run.status == RunStatus.PLANNING and run.attempt < MAX_ATTEMPTS:
-            _move(own, run, RunStatus.PENDING, not_before=ClockTimestamp(), steps=[])
+    with transaction.atomic():
+        resource_lock(resource_id)
+        rows = _lost().select_for_update(no_key=True, of=("self",))
+        run = rows.select_related("resource__project__team", "resource__plan", "resource__environment").filter(
+            pk=run_id
+        )
+        if (lost := run.first()) is None:
+            return False
+        logger.warning("run %s: its worker %s is lost", lost.pk, lost.lease_owner)
+        own = replace(caller, correlation_id=lost.correlation_id)
+        has_applied = lost.status in {RunStatus.APPLYING, RunStatus.RECOVERING}
+        if lost.cancel_requested_at is not None and not has_applied:
+            _give_up(own, lost, canceled(), has_applied=False, is_canceled=True)
+        elif lost.status == RunStatus.PLANNING and lost.attempt < MAX_ATTEMPTS:
+            _move(own, lost, RunStatus.PENDING, not_before=ClockTimestamp(), steps=[])
         else:
             # An apply that was lost may have made what no state tells of: the resource is never taken for gone.
-            left = objects_left_unseen(run.resource_id) if has_applied else ()
-            _give_up(own, run, replace(LOST, objects_left=left), has_applied=has_applied, is_canceled=False)
-    return len(expired)
+            left = objects_left_unseen(lost.resource_id) if has_applied else ()
+            _give_up(own, lost, replace(LOST, objects_left=left), has_applied=has_applied, is_canceled=False)
+    return True
 
 
 def _give_up(caller: Caller, run: Run, failure: RunFailure, *, has_applied: bool, is_canceled: bool) -> None:
@@ -142,21 +155,13 @@ def _move(caller: Caller, run: Run, to: RunStatus, **changes: object) -> None:
     )
 
 
-def _environments_advance(caller: Caller) -> int:
-    advanced = 0
-    for environment_id in environments_unadvanced():
-        try:
-            environment_advance(environment_id=environment_id, caller=caller)
-        except Exception:
-            logger.exception("environment %s could not go on", environment_id)
-        else:
-            advanced += 1
-    return advanced
+def _advance(caller: Caller, environment_id: UUID) -> bool:
+    environment_advance(environment_id=environment_id, caller=caller)
+    return True
 
 
-def _runs_make(caller: Caller) -> int:
-    made = [run_make_missing(resource_id=resource_id, caller=caller) for resource_id in resources_without_run()]
-    return sum(run_id is not None for run_id in made)
+def _make(caller: Caller, resource_id: UUID) -> bool:
+    return run_make_missing(resource_id=resource_id, caller=caller) is not None
 
 
 def runs_to_hint(*, slots: int) -> list[Run]:

@@ -20,8 +20,11 @@ from provisioning.services.execution.endings import RunFailure, unbegun_end
 from provisioning.services.intents import components_due, run_make_missing
 from provisioning.states import LIVE_RESOURCE, Desired, RequestStatus, ResourceStatus
 
-LOST = frozenset({ResourceStatus.DEGRADED, ResourceStatus.DEPROVISIONED})
-"""What is so while others still wait for it will not be ready for them."""
+LOST = Q(needed__resource__status=ResourceStatus.DEPROVISIONED) | Q(
+    needed__resource__status=ResourceStatus.DEGRADED, needed__resource__observed_generation=0
+)
+"""Whether what others still wait for will not be ready for them: it is gone, or its first run made it by half. What was
+ready once and is degraded since can be set right by its next run; they go on waiting."""
 
 
 def environment_advance(*, environment_id: UUID, caller: Caller) -> None:
@@ -76,9 +79,9 @@ def environments_unadvanced() -> list[UUID]:
 def _stranded() -> QuerySet[ComponentNeed]:
     """Return needs that will never be met, of components that were never begun."""
     return ComponentNeed.objects.filter(
+        LOST,
         ~Exists(Run.objects.filter(resource=OuterRef("component_id"))),
         component__resource__status=ResourceStatus.PENDING,
-        needed__resource__status__in=LOST,
     )
 
 

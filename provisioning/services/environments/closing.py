@@ -2,18 +2,19 @@
 
 import logging
 from collections.abc import Sequence
+from datetime import timedelta
 from itertools import islice
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
 from platform_api.audit.services.events import event_record
 from platform_api.core.callers import Caller
 from platform_api.core.errors import ConflictError, RequestRefusedError, Tenant
 from platform_api.core.ids import Prefix, show
-from provisioning.models import Environment, ProvisioningRequest, Resource
+from provisioning.models import Environment, ProvisioningRequest, Resource, Run
 from provisioning.models.environments import DEFAULT_NAME
 from provisioning.services.environments.advancing import contents_lock, environment_advance
 from provisioning.services.environments.ensuring import EnvironmentClosedError, tier_require
@@ -25,6 +26,9 @@ logger = logging.getLogger(__name__)
 
 BATCH = 50
 """Environments that one pass gives back, so that it stays short; the next pass takes the next."""
+
+REPEAT_SECONDS = 900
+"""After so long the dispatcher asks again for what could not be given back, or what somebody kept from it."""
 
 
 class EnvironmentDefaultError(ConflictError):
@@ -89,6 +93,39 @@ def environments_expire(*, caller: Caller) -> int:
     return len(list(islice(given_back, BATCH)))
 
 
+def environments_repeat(*, caller: Caller) -> int:
+    """Ask again for what is left of environments that are to go, and return of how many.
+
+    A deprovision that failed, or that was canceled, leaves a resource which nobody may change any more, and which takes
+    of quota and costs: it is asked for until it is gone.
+
+    Args:
+        caller: The dispatcher.
+    """
+    runs = Run.objects.filter(resource=OuterRef("pk"))
+    recent = runs.filter(Q(finished_at=None) | Q(finished_at__gt=Now() - timedelta(seconds=REPEAT_SECONDS)))
+    left = _unasked().filter(~Exists(recent), environment=OuterRef("pk"), delete_protected=False)
+    due = Environment.objects.filter(Exists(left), desired=Desired.ABSENT, closed_at=None).order_by("pk")
+    asked = (pk for pk in list(due.values_list("pk", flat=True)) if _repeat(pk, caller))
+    return len(list(islice(asked, BATCH)))
+
+
+def _repeat(environment_id: UUID, caller: Caller) -> bool:
+    try:
+        with transaction.atomic():
+            rows = Environment.objects.select_for_update(no_key=True, skip_locked=True)
+            locked = rows.filter(pk=environment_id, desired=Desired.ABSENT, closed_at=None).first()
+            if locked is None:
+                return False
+            reason = "The environment is to go, and this is left of it."
+            _give_back(locked, caller, action="environment.delete_repeated", reason=reason)
+        environment_advance(environment_id=environment_id, caller=caller)
+    except Exception:
+        logger.exception("environment %s is to go and could not be given back", environment_id)
+        return False
+    return True
+
+
 def _expire(environment_id: UUID, caller: Caller) -> bool:
     try:
         with transaction.atomic():
@@ -106,12 +143,10 @@ def _expire(environment_id: UUID, caller: Caller) -> bool:
 
 def _give_back(environment: Environment, caller: Caller, *, action: str, reason: str) -> None:
     """Ask for every resource to go that is not on its way, those first that others were made before."""
-    under_way = ProvisioningRequest.objects.filter(
-        resource=OuterRef("pk"), operation=Operation.DEPROVISION, status__in=LIVE_REQUEST
-    )
     contents_lock(environment)
     left = list(
-        Resource.objects.filter(~Exists(under_way), environment=environment, status__in=LIVE_RESOURCE)
+        _unasked()
+        .filter(environment=environment)
         .select_related("project__team", "environment", "offering_version__offering", "plan")
         .order_by("-pk")
     )
@@ -139,6 +174,14 @@ def _give_back(environment: Environment, caller: Caller, *, action: str, reason:
             reason=reason,
         )
         deprovision_accept(ask=ask, caller=caller, resource=resource)
+
+
+def _unasked() -> QuerySet[Resource]:
+    """Return resources that are there, and that no deprovision under way is for."""
+    under_way = ProvisioningRequest.objects.filter(
+        resource=OuterRef("pk"), operation=Operation.DEPROVISION, status__in=LIVE_REQUEST
+    )
+    return Resource.objects.filter(~Exists(under_way), status__in=LIVE_RESOURCE)
 
 
 def _require_unprotected(resources: Sequence[Resource]) -> None:

@@ -95,6 +95,11 @@ def environment_ensure(
     """
     tier_require(caller=caller, project=project, tier=tier)
     tenant = Tenant(team_id=project.team_id, project_id=project.pk)
+    if expires_at is not None and name == DEFAULT_NAME:
+        detail = "The default environment stays, so it has no expiry."
+        remedy = "Give another name, or no expiry."
+        finding = {"pointer": "#/expires_at", "code": "environment_default", "detail": detail, "remedy": remedy}
+        raise ExpiryRefusedError(detail, errors=[finding], tenant=tenant)
     if expires_at is not None and not clock.now() < expires_at < LATEST_EXPIRY:
         detail = "The expiry is past." if expires_at < LATEST_EXPIRY else "The expiry is later than 2199."
         finding = {

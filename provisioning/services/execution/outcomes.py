@@ -114,7 +114,8 @@ def run_failed(
     """
     with transaction.atomic():
         resource_lock(claim.resource_id)
-        run = Run.objects.select_related("resource__project__team", "resource__plan").get(pk=claim.run_id)
+        of_resource = ("resource__project__team", "resource__plan", "resource__environment")
+        run = Run.objects.select_related(*of_resource).get(pk=claim.run_id)
         usable = run.resource.status == ResourceStatus.READY and not has_applied
         if has_applied:
             run_move(claim, RunStatus.RECOVERING)
@@ -155,9 +156,11 @@ def unfulfilled_settle(
         resource_end(caller, run.resource, run=run, reason="nothing was made")
     elif has_applied:
         resource_move(caller, resource, ResourceStatus.DEGRADED)
-    elif is_deprovision:
+    elif is_deprovision and resource.environment.desired == Desired.PRESENT:
+        # In an environment that is to go it stays wanted away, and is asked for again.
         Resource.objects.filter(pk=resource.pk).update(desired=Desired.PRESENT, updated_at=ClockTimestamp())
-    elif run.operation in {Operation.UPDATE, Operation.ROTATE}:
+    if resource.status == ResourceStatus.READY and not has_applied and run.operation != Operation.ROTATE:
+        # It is what it was; what an update would have taken more is given back. One that is degraded may be either.
         amounts = amounts_of(points=resource.plan.quota_points, kind=resource.kind)
         facts = project_facts(resource.project)
         quota_change(facts=facts, subject_id=resource.pk, amounts=amounts, caller=caller, reason="not updated")

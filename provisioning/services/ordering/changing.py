@@ -36,6 +36,7 @@ from provisioning.services.intents import run_make_missing
 from provisioning.services.ordering.asks import Answer, Change, Exchange
 from provisioning.services.ordering.judging import (
     decisions_shown,
+    expiry_judge,
     parameters_judge,
     policy_judge,
     taken_shown,
@@ -170,6 +171,7 @@ def _update(ask: Change, exchange: Exchange) -> Answer:
     except NotOrderableError as error:
         error.tenant = place.tenant
         raise
+    expiry_judge(orderable, place)
     kept = resource.parameters if orderable.plan == resource.plan.slug else _set_by_owners(resource)
     parameters = parameters_judge(orderable, ask.parameters, kept=kept, tenant=place.tenant)
     decision = _policy(ask, exchange, resource, place=place, orderable=orderable, parameters=parameters)

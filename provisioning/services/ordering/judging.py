@@ -50,6 +50,22 @@ def parameters_judge(
     return parameters
 
 
+def expiry_judge(orderable: Orderable, place: Place) -> None:
+    """Refuse what may not be ordered where it would be given back by the clock.
+
+    Raises:
+        RequestRefusedError: The offering does not allow it.
+    """
+    if place.expires_at is not None and not orderable.allows_ephemeral:
+        finding = {
+            "pointer": "#/environment",
+            "code": "environment_expires",
+            "detail": f"Environment {place.environment} expires, and {orderable.offering} is not for such a one.",
+            "remedy": "Choose an environment that stays.",
+        }
+        raise RequestRefusedError(errors=[finding], tenant=place.tenant)
+
+
 def policy_judge(
     exchange: Exchange,
     *,

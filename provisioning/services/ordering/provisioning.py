@@ -36,7 +36,7 @@ from provisioning.selectors.shapes import (
 )
 from provisioning.services.environments.ensuring import environment_default_ensure
 from provisioning.services.ordering.asks import Answer, Exchange, NewResource
-from provisioning.services.ordering.judging import decisions_shown, parameters_judge, policy_judge
+from provisioning.services.ordering.judging import decisions_shown, expiry_judge, parameters_judge, policy_judge
 from provisioning.services.ordering.naming import physical_name_make
 from provisioning.states import Operation, RequestStatus, RunStatus
 
@@ -126,6 +126,7 @@ def _judge(ask: NewResource, exchange: Exchange) -> _Submission:
     except NotOrderableError as error:
         error.tenant = place.tenant
         raise
+    expiry_judge(orderable, place)
     parameters = parameters_judge(orderable, ask.parameters, tenant=place.tenant)
     decision = policy_judge(
         exchange,

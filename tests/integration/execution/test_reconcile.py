@@ -9,9 +9,10 @@ from django.db import IntegrityError, connection
 from django.db.models import F
 
 from platform_api.audit.models import AuditEvent
-from platform_api.core.callers import system_caller
+from platform_api.core.callers import Caller, system_caller
 from platform_api.terraform.testing import Script, state_make
 from provisioning.models import ProvisioningRequest, Resource, Run
+from provisioning.services import reconcile as reconciling
 from provisioning.services.execution.carrying import MAX_ATTEMPTS, run_carry_out
 from provisioning.services.execution.claims import (
     Claim,
@@ -23,11 +24,13 @@ from provisioning.services.execution.claims import (
 )
 from provisioning.services.execution.records import UNKNOWN, state_store
 from provisioning.services.intents import run_make_missing
-from provisioning.services.reconcile import HINT_SECONDS, LOCK, reconcile, runs_to_hint
+from provisioning.services.reconcile import HINT_SECONDS, reconcile, runs_to_hint
 from provisioning.states import RequestStatus, ResourceStatus, RunStatus
 from tests import databases
 from tests.factories import OUTPUTS, Orders, run_insert, run_of, worker_make
 from tests.integration.execution.facts import actions, points
+from tests.integration.provisioning.together import at_once
+from tests.waiting import wait_until
 
 TO_APPLYING = (RunStatus.PLANNED, RunStatus.CONFIRMED, RunStatus.APPLYING)
 ADDRESSES = ["fleet_postgres_role.this", "fleet_postgres_database.this"]
@@ -233,17 +236,66 @@ def test_two_that_make_a_missing_run_at_once_make_one(committed_orders: Orders) 
     assert actions(run.pk) == ["run.pending"]
 
 
-def test_a_pass_that_another_dispatcher_holds_is_left_to_it(committed_orders: Orders, committing_database: str) -> None:
+def test_of_many_dispatchers_one_takes_a_run_from_its_lost_worker(committed_orders: Orders) -> None:
+    runs = [committed_orders.provision() for _ in range(3)]
+    for run in runs:
+        claimed(run)
+        expire(run)
+    assert sum(at_once(4, lambda _: reconcile())) == len(runs)
+    for run in runs:
+        assert actions(run.pk) == ["run.planning", "run.pending"]
+
+
+def test_the_resource_is_locked_before_its_run(committed_orders: Orders, committing_database: str) -> None:
     run = committed_orders.provision()
     claimed(run)
     expire(run)
-    with databases.connected("DATABASE_URL", committing_database) as other:
+    with databases.connected("DATABASE_URL", committing_database) as other, ThreadPoolExecutor(1) as threads:
         with other.transaction():
-            other.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
-            assert reconcile() == 0
-            assert run_of(run.pk).status == RunStatus.PLANNING
-        assert reconcile() == 1
+            other.execute("SELECT FROM resource WHERE id = %s FOR NO KEY UPDATE", [run.resource_id])
+            passing = threads.submit(_reconcile_apart)
+            wait_until(_somebody_waits)
+            # Whoever ends the run holds its resource, and wants the run: it must be free.
+            other.execute("SELECT FROM run WHERE id = %s FOR NO KEY UPDATE NOWAIT", [run.pk])
+        assert passing.result(timeout=30) == 1
     assert run_of(run.pk).status == RunStatus.PENDING
+
+
+WAITING = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')"
+
+
+def _somebody_waits() -> bool:
+    with connection.cursor() as cursor:  # one transaction would see the same sessions again and again
+        cursor.execute(WAITING)
+        return bool(cursor.fetchone() == (True,))
+
+
+def _reconcile_apart() -> int:
+    try:
+        return reconcile()
+    finally:
+        connection.close()
+
+
+@rolled_back
+def test_a_run_that_cannot_be_settled_stops_no_other(
+    orders: Orders, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken, sound = (orders.provision() for _ in range(2))
+    for run in (broken, sound):
+        claimed(run)
+        expire(run)
+    before = reconciling._move
+
+    def move(caller: Caller, run: Run, to: RunStatus, **changes: object) -> None:
+        if run.pk == broken.pk:
+            raise RuntimeError("It cannot be moved.")
+        before(caller, run, to, **changes)
+
+    monkeypatch.setattr(reconciling, "_move", move)
+    assert reconcile() == 1
+    assert (run_of(broken.pk).status, run_of(sound.pk).status) == (RunStatus.PLANNING, RunStatus.PENDING)
+    assert str(broken.pk) in caplog.text
 
 
 @rolled_back

@@ -8,23 +8,34 @@ from django.db.models import F
 
 from governance.selectors.quotas import quota_reconcile
 from platform_api.audit.models import AuditEvent
+from platform_api.core import clock
 from platform_api.core.ids import Prefix, show
-from provisioning.models import ProvisioningRequest, Run
-from provisioning.services.environments import advancing
+from provisioning.models import Environment, ProvisioningRequest, Run
+from provisioning.services.environments import advancing, closing
 from provisioning.services.execution import endings, outcomes
 from provisioning.services.execution.claims import ClockTimestamp
 from provisioning.services.execution.outcomes import canceled, run_failed
 from provisioning.services.reconcile import reconcile
 from provisioning.states import RunStatus
 from tests.integration.provisioning import trio
-from tests.integration.provisioning.house import House, begin_apply, carry_out, claim, prepare, quota, run_of
+from tests.integration.provisioning.house import (
+    House,
+    begin_apply,
+    carry_out,
+    claim,
+    prepare,
+    quota,
+    run_of,
+    shown,
+)
 from tests.integration.provisioning.trio import delete, fail, look, make, ordered, part, put, running, statuses
 
 
 @pytest.fixture
 def house(house: House, tmp_path: Path) -> House:
-    """The house, with a composed offering in its catalog."""
+    """The house, with composed offerings in its catalog."""
     trio.publish(tmp_path)
+    trio.publish(tmp_path, slug="diamond", manifest=trio.DIAMOND)
     return house
 
 
@@ -134,6 +145,45 @@ def test_an_update_that_fails_makes_it_degraded_and_a_further_one_sound_again(ho
     house.change("update", show(Prefix.RESOURCE, db.pk), parameters={"connection_limit": 3})
     make(house, environment, "db")
     assert look(house, environment)["status"] == "ready"
+
+
+def test_what_was_ready_once_is_waited_for_while_it_is_degraded(house: House) -> None:
+    environment = ordered(house, offering="diamond")
+    make(house, environment, "db")
+    db = part(house, environment, "db")
+    assert house.change("update", shown(db), parameters={"connection_limit": 3}).status_code == 202
+    fail(db, has_applied=True, objects_left=("fleet_postgres_role.this",))
+    make(house, environment, "reports")
+    assert statuses(house, environment) == {"db": "degraded", "reports": "ready", "archive": "pending"}
+    assert (running(environment), failures(house, environment)["archive"]) == ([], None)
+    house.change("update", shown(db), parameters={"connection_limit": 3})
+    make(house, environment, "db", "archive")
+    assert look(house, environment)["status"] == "ready"
+
+
+def test_what_somebody_kept_from_an_expired_one_can_only_go_and_is_asked_for_again(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment = ordered(house)
+    make(house, environment)
+    Environment.objects.filter(pk=trio.row(environment).pk).update(expires_at=clock.now() - timedelta(seconds=1))
+    reconcile()
+    archive = part(house, environment, "archive")
+    house.post(f"runs/{show(Prefix.RUN, run_of(archive).pk)}/cancel", {"reason": "Not yet"})
+    assert statuses(house, environment)["archive"] == "ready"
+    assert house.change("update", shown(archive), parameters={"connection_limit": 3}).status_code == 409
+    assert house.change("rotate", shown(archive)).status_code == 409
+    reconcile()
+    assert running(environment) == []  # not at once: whoever canceled it may want to look
+    monkeypatch.setattr(closing, "REPEAT_SECONDS", 0)
+    reconcile()
+    reconcile()
+    assert running(environment) == [("archive", "deprovision")]
+    assert AuditEvent.objects.filter(action="environment.delete_repeated").count() == 1
+    for name in reversed(trio.NAMES):
+        carry_out(part(house, environment, name))
+    assert look(house, environment)["status"] == "closed"
+    assert (quota(), quota_reconcile()) == ((0, 1), [])
 
 
 # What is left undone where somebody dies between the end of a run and what follows from it.

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from itertools import repeat
 from multiprocessing import get_context
@@ -18,32 +18,25 @@ from governance.models import Quota, QuotaEntry
 from governance.selectors.quotas import quota_reconcile
 from platform_api.audit.models import AuditEvent
 from platform_api.core import clock
+from platform_api.core.ids import Prefix, show
 from provisioning.models import ComponentNeed, Environment, ProvisioningRequest, Resource, Run
+from provisioning.services.execution.carrying import MAX_ATTEMPTS
+from provisioning.services.execution.claims import LeaseLostError
 from provisioning.services.reconcile import reconcile
 from provisioning.states import LIVE_REQUEST
-from tests.compositions import COMPOSED
 from tests.integration.provisioning import environment_process, trio
-from tests.integration.provisioning.house import House, apply_next, body_of, carry_out, quota, shown
+from tests.integration.provisioning.house import House, apply_next, body_of, carry_out, claim, quota, run_of, shown
 from tests.integration.provisioning.together import at_once
 from tests.integration.provisioning.trio import delete, look, make, ordered, part, put, running, statuses
 
 PROCESSES = 4
-DIAMOND = COMPOSED.replace("slug: trio", "slug: diamond").replace(
-    "      connection_limit: parameters.connections\n      statement_timeout_seconds: db.outputs.port\n",
-    "      connection_limit: parameters.connections\n",
-)
-DIAMOND = DIAMOND.replace(
-    "statement_timeout_seconds: reports.outputs.port",
-    "statement_timeout_seconds: reports.outputs.port\n      connection_limit: db.outputs.port",
-)
-"""``archive`` is told of ``db`` and of ``reports``, which know nothing of each other."""
 
 
 @pytest.fixture
 def house(house: House, tmp_path: Path) -> House:
     """The house, with composed offerings in its catalog, and quotas that many of them fit into."""
     trio.publish(tmp_path)
-    trio.publish(tmp_path, slug="diamond", manifest=DIAMOND)
+    trio.publish(tmp_path, slug="diamond", manifest=trio.DIAMOND)
     Quota.objects.update(limit=500)
     return house
 
@@ -257,12 +250,16 @@ def test_a_cancel_a_delete_and_the_end_of_a_run_at_one_moment_leave_nothing_wait
     for number in range(4):
         environment = body_of(put(house, address(f"pr-{number}")))["id"]
         db, archive = (part(house, environment, name) for name in ("db", "archive"))
-        acts = [
-            lambda db=db: carry_out(db, port=60),
+        run = show(Prefix.RUN, run_of(db).pk)
+        calls = [
+            lambda run=run: house.post(f"runs/{run}/cancel", {"reason": "Not needed"}),
             lambda number=number: delete(house, address(f"pr-{number}"), confirm=f"pr-{number}"),
             lambda archive=archive: house.change("deprovision", shown(archive), confirm="archive"),
         ]
-        at_once(3, lambda index, acts=acts: _tried(acts[index]))  # type: ignore[misc]  # mypy infers no type for a lambda's default
+        acts = [lambda db=db: _worked(db), *calls]
+        worked, *answers = at_once(4, lambda index, acts=acts: acts[index]())  # type: ignore[misc]  # mypy infers no type for a lambda's default
+        assert worked is None
+        assert {answer.status_code for answer in answers} <= {200, 202, 409, 410}
         while apply_next(owner="tests", port=60):
             pass
         reconcile()
@@ -271,9 +268,28 @@ def test_a_cancel_a_delete_and_the_end_of_a_run_at_one_moment_leave_nothing_wait
     sound()
 
 
-def _tried(act: Any) -> Any:
-    """Do it; a worker may find its run superseded, or nothing to claim."""
-    try:
-        return act()
-    except (AssertionError, Run.DoesNotExist):
-        return None
+def _worked(resource: Resource) -> None:
+    """Carry its run out, unless that was canceled or superseded before or meanwhile."""
+    with suppress(AssertionError, Run.DoesNotExist, LeaseLostError):
+        carry_out(resource, port=60)
+
+
+def test_runs_of_lost_workers_are_settled_while_others_end_and_order_in_the_same_team(house: House) -> None:
+    environments = [body_of(put(house, address(f"pr-{number}")))["id"] for number in range(4)]
+    lost, worked = (
+        [part(house, environment, "db") for environment in half] for half in (environments[:2], environments[2:])
+    )
+    for resource in lost:
+        claim(resource)
+    Run.objects.filter(resource__in=[each.pk for each in lost]).update(
+        lease_until=clock.now() - timedelta(seconds=1), attempt=MAX_ATTEMPTS
+    )
+    acts = [reconcile, reconcile, *(lambda db=db: carry_out(db, port=60) for db in worked)]
+    at_once(6, lambda index: acts[index]() if index < 4 else put(house, address(f"more-{index}")))  # type: ignore[operator]  # of several kinds
+    for environment in environments[:2]:
+        assert look(house, environment)["status"] == "failed"
+        assert statuses(house, environment) == dict.fromkeys(trio.NAMES, "deprovisioned")
+    for environment in environments[2:]:
+        assert statuses(house, environment)["db"] == "ready"
+    assert AuditEvent.objects.filter(action="run.errored").count() == 2
+    sound()

@@ -27,6 +27,16 @@ NAMES = ("db", "reports", "archive")
 TOGETHER = (7, 3)
 """Points and databases that a trio takes of quotas."""
 
+DIAMOND = COMPOSED.replace("slug: trio", "slug: diamond").replace(
+    "      connection_limit: parameters.connections\n      statement_timeout_seconds: db.outputs.port\n",
+    "      connection_limit: parameters.connections\n",
+)
+DIAMOND = DIAMOND.replace(
+    "statement_timeout_seconds: reports.outputs.port",
+    "statement_timeout_seconds: reports.outputs.port\n      connection_limit: db.outputs.port",
+)
+"""``archive`` is told of ``db`` and of ``reports``, which know nothing of each other."""
+
 BROKEN = RunFailure(code="terraform_failed", kind="permanent", detail="The server said no.", remedy="Look at the log.")
 
 
