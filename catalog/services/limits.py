@@ -9,6 +9,7 @@ from fleet_provider.clients.valkey import Valkey
 from fleet_provider.credentials import ValkeyCredentials
 from fleet_provider.faults import Fault
 from fleet_provider.limits import limits_keep
+from platform_api.core.sealing import SealBrokenError
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +29,9 @@ def connections_keep() -> None:
                 valkey.close()
         except Fault as fault:
             logger.warning("connection %s: %s. %s", connection.slug, fault.summary, fault.text)
+            continue
+        except SealBrokenError as error:
+            logger.warning("connection %s: no limit is kept. %s Check SLIPWAY_SEALING_KEYS.", connection.slug, error)
             continue
         for what, removed in (("entries", done.entries), ("keys", done.keys)):
             for name, count in removed.items():

@@ -73,6 +73,26 @@ def test_all_are_visited_and_trouble_with_one_is_told_without_its_password(
 
 
 @pytest.mark.django_db
+def test_one_whose_seal_does_not_open_is_told_and_does_not_keep_the_others_waiting(
+    crowded: str, valkey: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    other = connect("a-first", "redis://admin:hunter2@127.0.0.1:1/0")
+    broken = connect("b-broken", os.environ["FLEET_VALKEY_URL"])
+    # Sealed for another row, and no envelope at all.
+    Connection.objects.filter(pk=broken.pk).update(credentials=bytes(other.credentials))
+    Connection.objects.filter(pk=other.pk).update(credentials=b"hunter2")
+    connect("c-well", os.environ["FLEET_VALKEY_URL"])
+
+    with caplog.at_level(logging.INFO, logger="catalog"):
+        connections_keep()
+
+    assert valkey.xlen(crowded) == 3
+    assert "connection a-first: no limit is kept. The value is not sealed by any key" in caplog.text
+    assert "connection b-broken: no limit is kept. What is kept at connection does not open." in caplog.text
+    assert "hunter2" not in caplog.text
+
+
+@pytest.mark.django_db
 def test_one_that_takes_no_new_things_is_still_kept(crowded: str, valkey: Any) -> None:
     connect("retired", os.environ["FLEET_VALKEY_URL"])
     Connection.objects.update(is_active=False)
