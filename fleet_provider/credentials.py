@@ -196,16 +196,15 @@ def _url_parts(member: str, url: object, *, schemes: set[str], form: str) -> Spl
         usable = bool(parts.hostname and parts.username and parts.password) and parts.port != 0
     except ValueError:
         raise wrong from None
-    if not usable or parts.scheme not in schemes:
+    if not usable or parts.scheme not in schemes or parts.fragment:
         raise wrong
     return parts
 
 
 def _postgres_options(parts: SplitResult) -> dict[str, Any]:
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
-    unknown = sorted(set(options) - {"sslmode", "sslrootcert"})
-    if unknown:
-        raise _unusable(f'"postgres.url" has unknown options: {", ".join(unknown)}')
+    if set(options) - {"sslmode", "sslrootcert"}:  # not quoted: a password with a question mark in it ends up here
+        raise _unusable('"postgres.url" has options other than sslmode and sslrootcert')
     if options.get("sslmode", "prefer") not in _SSL_MODES:
         raise _unusable(f'"sslmode" in "postgres.url" is none of {", ".join(sorted(_SSL_MODES))}')
     return options

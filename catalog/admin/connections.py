@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 from django import forms
 from django.contrib import admin
@@ -12,6 +11,8 @@ from django.http import HttpRequest
 from catalog.models import Connection
 from catalog.models.connections import ConnectionKind, Tier
 from catalog.services.connections import ConnectionFacts, connection_change, connection_create
+from fleet_provider.credentials import Credentials
+from fleet_provider.faults import Fault
 from platform_api.audit.selectors.stories import events_about
 from platform_api.core.admin.cells import Mono, Ref, Status
 from platform_api.core.admin.filters import ChoiceFilter, SinceFilter, UntilFilter
@@ -25,32 +26,16 @@ from platform_api.tenancy.admin.managing import AdminForm, ManagedAdmin
 SHOWN = 100
 HIGHEST_PORT = 65535
 
-SCHEMES = {ConnectionKind.POSTGRES: ("postgresql", "postgres"), ConnectionKind.VALKEY: ("redis", "rediss", "valkey")}
-"""Kinds that are reached by a URL with the admin's name and password in it, and what such a URL begins with."""
+URL_KINDS = (ConnectionKind.POSTGRES, ConnectionKind.VALKEY)
+"""Kinds that are reached by a URL with the admin's name and password in it."""
 
 
 class AdminUrlField(forms.CharField):
-    """A URL with a password: taken, never given back to a page, and never quoted in what is said against it."""
+    """A URL with a password: taken, and never given back to a page."""
 
     def __init__(self, **options: Any) -> None:
         widget = forms.PasswordInput(render_value=False, attrs={"autocomplete": "off"})
         super().__init__(**{"max_length": 2000, "widget": widget, "strip": True, **options})
-
-    def clean(self, value: Any) -> str:
-        """Return the URL.
-
-        Raises:
-            ValidationError: It has no host, or no admin's name.
-        """
-        url = str(super().clean(value))
-        try:
-            parts = urlsplit(url)
-            is_sound = bool(not url or (parts.scheme and parts.hostname and parts.username))
-        except ValueError:
-            is_sound = False
-        if not is_sound:
-            raise forms.ValidationError("This is not of the form postgresql://admin:password@host:port/database.")
-        return url
 
 
 class _ConnectionForm(AdminForm):
@@ -76,12 +61,20 @@ class _ConnectionForm(AdminForm):
             is_active=given["is_active"],
         )
 
-    def judge_url(self, kind: str) -> None:
-        """Refuse the URL of another kind of server."""
-        url = self.cleaned_data.get("admin_url")
-        schemes = SCHEMES[ConnectionKind(kind)]
-        if url and urlsplit(url).scheme not in schemes:
-            self.add_error("admin_url", f"The URL of such a server begins with {schemes[0]}://.")
+    def kind_given(self) -> str | None:
+        """Return what stands at the other end; None where that was not said soundly."""
+        raise NotImplementedError
+
+    def clean(self) -> dict[str, Any]:
+        """Read the URL as a run will, and say against it what the provider says, which quotes no secret."""
+        cleaned = super().clean() or {}
+        kind, url = self.kind_given(), cleaned.get("admin_url")
+        if kind and url:
+            try:
+                Credentials.read({kind: {"url": url}})
+            except Fault as fault:
+                self.add_error("admin_url", f"No run could use this URL. {fault.detail}")
+        return cleaned
 
 
 class ConnectionMakeForm(_ConnectionForm):
@@ -90,18 +83,15 @@ class ConnectionMakeForm(_ConnectionForm):
     title, done = "New connection", "The connection was made."
 
     slug = SlugField()
-    kind = forms.ChoiceField(choices=[(kind.value, kind.label) for kind in SCHEMES])
+    kind = forms.ChoiceField(choices=[(kind.value, kind.label) for kind in URL_KINDS])
     admin_url = AdminUrlField(
         label="Admin URL", help_text="With the admin's name and password; sealed at once, and never shown again."
     )
     field_order = ("slug", "kind", "tiers", "teams", "host", "port", "admin_url", "is_active")
 
-    def clean(self) -> dict[str, Any]:
-        """Compare the URL with the kind."""
-        cleaned = super().clean() or {}
-        if "kind" in cleaned:
-            self.judge_url(cleaned["kind"])
-        return cleaned
+    def kind_given(self) -> str | None:
+        """Return what was chosen."""
+        return self.cleaned_data.get("kind")
 
     def save(self, *, thing: Any, caller: Caller) -> Connection:
         """Make it."""
@@ -129,7 +119,7 @@ class ConnectionChangeForm(_ConnectionForm):
     @classmethod
     def applies_to(cls, thing: Connection) -> bool:
         """Tell whether its kind is one whose credentials are a URL."""
-        return thing.kind in SCHEMES
+        return thing.kind in URL_KINDS
 
     @classmethod
     def initial_of(cls, thing: Connection) -> dict[str, Any]:
@@ -141,6 +131,10 @@ class ConnectionChangeForm(_ConnectionForm):
             "port": thing.endpoint.get("port"),
             "is_active": thing.is_active,
         }
+
+    def kind_given(self) -> str | None:
+        """Return the connection's, which it keeps."""
+        return str(self.thing.kind)
 
     def save(self, *, thing: Connection, caller: Caller) -> Connection:
         """Change it."""

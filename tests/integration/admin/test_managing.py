@@ -23,6 +23,7 @@ from tests.people import People
 pytestmark = pytest.mark.django_db
 
 URL = "postgresql://admin:hunter2@db.example.com:5432/postgres"
+VALKEY_URL = "redis://admin:hunter2@queues.example.com:6379/0"
 
 CONNECTION = {
     "slug": "second",
@@ -102,9 +103,8 @@ def test_a_project_is_made_and_renamed(admin: Client, people: People) -> None:
         ("Tokens", {"owner": "owner", "name": "x", "scopes": ["moon:walk"]}, "Select a valid choice."),
         ("Tokens", {"owner": "owner", "name": "x"}, "This field is required."),
         ("Tokens", {"owner": "owner", "name": "x", "scopes": ["catalog:read"], "networks": "10.0.0.0/8 x y"}, "x, y"),
-        ("Connections", {**CONNECTION, "admin_url": "nonsense"}, "This is not of the form"),
-        ("Connections", {**CONNECTION, "admin_url": "postgresql://[::1"}, "This is not of the form"),
-        ("Connections", {**CONNECTION, "admin_url": "redis://a:hunter2@b/"}, "begins with postgresql://"),
+        ("Connections", {**CONNECTION, "admin_url": "nonsense"}, "is not of the form postgresql://"),
+        ("Connections", {**CONNECTION, "admin_url": "postgresql://[::1"}, "is not of the form postgresql://"),
         ("Connections", {**CONNECTION, "teams": "shop nobody"}, "These are of no use: nobody."),
         ("Connections", {**CONNECTION, "tiers": []}, "This field is required."),
         ("Connections", {**CONNECTION, "kind": "aws"}, "Select a valid choice."),
@@ -197,6 +197,52 @@ def test_a_connection_keeps_its_secret_unless_another_is_given(admin: Client, or
     assert is_done(change(admin, "Connections", Prefix.CONNECTION, connection, **form))
     assert len(newest_events()) == 2
     assert "hunter2" not in str(AuditEvent.objects.values())
+
+
+UNUSABLE_URLS = [
+    ("postgres", VALKEY_URL, "is not of the form postgresql://"),
+    ("postgres", "postgresql://admin@db.example.com/postgres", "is not of the form postgresql://"),
+    ("postgres", "postgresql://admin:hunter2@db.example.com:99999/postgres", "is not of the form postgresql://"),
+    ("postgres", f"{URL}?password=hunter2", "has options other than sslmode and sslrootcert"),
+    ("valkey", URL, "is not of the form redis://"),
+    ("valkey", "valkey://admin:hunter2@queues.example.com:6379/0", "is not of the form redis://"),
+    ("valkey", "rediss://admin:hunter2@queues.example.com:6379/0", "is not of the form redis://"),
+    ("valkey", "redis://admin:hunter2@queues.example.com:0/0", "is not of the form redis://"),
+    ("valkey", "redis://admin:hunter2@queues.example.com:6379/7", "there is only database 0"),
+]
+"""Kind, a URL that the provider cannot use for it, and what is said."""
+
+
+@pytest.mark.parametrize(("kind", "url", "problem"), UNUSABLE_URLS)
+def test_a_connection_is_not_made_with_a_url_that_no_run_could_use(
+    admin: Client, people: People, kind: str, url: str, problem: str
+) -> None:
+    assert people.shop.slug == "shop"
+    admin.get("/admin/")
+    before = contents()
+    answer = add(admin, "Connections", **{**CONNECTION, "kind": kind, "admin_url": url})
+    assert answer.status_code == 200
+    assert problem in text_of(answer)
+    assert contents() == before
+    assert "hunter2" not in answer.content.decode()
+
+
+@pytest.mark.parametrize(("kind", "url", "problem"), UNUSABLE_URLS)
+def test_a_connection_does_not_change_to_a_url_that_no_run_could_use(
+    admin: Client, people: People, kind: str, url: str, problem: str
+) -> None:
+    sound = {"postgres": URL, "valkey": VALKEY_URL}[kind]
+    assert is_done(add(admin, "Connections", **{**CONNECTION, "kind": kind, "teams": "", "admin_url": sound}))
+    connection = Connection.objects.get(slug="second")
+    before = contents()
+    form = {"tiers": ["production"], "teams": "", "host": "new.example.com", "port": "6000", "admin_url": url}
+    answer = change(admin, "Connections", Prefix.CONNECTION, connection, **form)
+    assert answer.status_code == 200
+    assert problem in text_of(answer)
+    assert contents() == before
+    assert "hunter2" not in answer.content.decode()
+    assert connection_credentials(connection=connection) == {"url": sound}
+    assert people.admin.user.is_platform_admin
 
 
 def test_a_connections_slug_is_taken_once(admin: Client, orders: Orders) -> None:
