@@ -33,6 +33,5 @@ def connections_keep() -> None:
         except SealBrokenError as error:
             logger.warning("connection %s: no limit is kept. %s Check SLIPWAY_SEALING_KEYS.", connection.slug, error)
             continue
-        for what, removed in (("entries", done.entries), ("keys", done.keys)):
-            for name, count in removed.items():
-                logger.info("connection %s: removed %d %s of %s", connection.slug, count, what, name)
+        for it in done:
+            logger.info("connection %s: removed %d %s of %s", connection.slug, it.count, it.what, it.of)

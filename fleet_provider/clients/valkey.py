@@ -80,13 +80,17 @@ class Session:
 
     def calls(self, commands: Iterable[Command]) -> list[Any]:
         """Send several commands at once and return their answers; as ``call``, raising the first refusal."""
-        sent = list(commands)
-        self._connection.sendall(b"".join(map(_encoded, sent)))
-        answers = [self._answer() for _ in sent]
+        answers = self.answers(commands)
         for answer in answers:
             if isinstance(answer, Refusal):
                 raise answer
         return answers
+
+    def answers(self, commands: Iterable[Command]) -> list[Any]:
+        """Send several commands at once and return their answers, refusals among them; otherwise as ``call``."""
+        sent = list(commands)
+        self._connection.sendall(b"".join(map(_encoded, sent)))
+        return [self._answer() for _ in sent]
 
     def scan(self, pattern: str) -> Iterator[list[str]]:
         """Walk through the keys that fit a pattern, step by step.

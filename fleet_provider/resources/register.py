@@ -48,6 +48,9 @@ class Entry:
     max_bytes: int = 0
     """Most memory of a stream or of all keys of a keyspace, in bytes; 0 for users."""
 
+    group: str = ""
+    """The one consumer group of a stream; empty for other kinds, and where an earlier release wrote the entry."""
+
 
 def entry_read(session: Session, kind: Kind, name: str) -> Entry | None:
     """Return what the register says of an object; None where it has no entry that can be read."""

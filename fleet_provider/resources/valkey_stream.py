@@ -46,7 +46,8 @@ class ValkeyStream(FleetResource):
     entries may come twice. The old group is removed. A group that somebody removed by hand is made anew at the
     stream's beginning, for nobody knows what it had read.
 
-    **Limits** stand in the register and are kept by ``fleet_provider.limits``; this resource deletes no entry.
+    **Limits** and the group's name stand in the register. ``fleet_provider.limits`` keeps the limits and removes other
+    groups; this resource deletes no entry.
 
     **Delete** removes the stream with all entries.
     """
@@ -215,6 +216,7 @@ def _entry(planned: State) -> Entry:
         managed_by=planned["managed_by"],
         max_length=int(planned["max_length"]),
         max_bytes=int(planned["max_bytes"]),
+        group=planned["group"],
     )
 
 

@@ -1,8 +1,9 @@
 locals {
   # Nothing that reaches beyond the one key, no scripts (they would stop the server for everybody), and neither DEL nor
-  # EXPIRE: the stream goes away with the queue. XSETID would forge what monitoring reads.
+  # EXPIRE: the stream goes away with the queue. XSETID would forge what monitoring reads. Of XGROUP no more than to give
+  # up a consumer: the group is the platform's, and further ones would take memory that no limit knows.
   commands = [
-    "+@stream", "-xsetid", "+@transaction", "+exists", "+type", "+memory|usage",
+    "+@stream", "-xsetid", "-xgroup", "+xgroup|delconsumer", "+@transaction", "+exists", "+type", "+memory|usage",
     "+ping", "+echo", "+select|0", "+client|setinfo", "+client|setname", "+client|getname", "+client|id",
   ]
 }

@@ -36,6 +36,14 @@ run "the_user_reaches_the_stream_and_nothing_else" {
   }
 
   assert {
+    condition = (
+      index(fleet_valkey_user.this.commands, "-xgroup") > index(fleet_valkey_user.this.commands, "+@stream")
+      && [for rule in fleet_valkey_user.this.commands : rule if startswith(rule, "+xgroup")] == tolist(["+xgroup|delconsumer"])
+    )
+    error_message = "Groups are the platform's: further ones would take memory without a limit."
+  }
+
+  assert {
     condition     = fleet_valkey_stream.this.key == output.stream && startswith(output.stream, output.key_prefix)
     error_message = "The stream has the key that the outputs name, under the queue's prefix."
   }
