@@ -18,7 +18,7 @@ from platform_api.embedded.postgres import CONTROL, FLEET, PostgresServer
 from platform_api.embedded.privileges import copy_home, privileges_find
 from platform_api.embedded.server import Server, ServerSettings
 from platform_api.embedded.traces import MARKER_VARIABLE
-from platform_api.embedded.valkey import ValkeyServer
+from platform_api.embedded.valkey import UNLIMITED, ValkeyServer, fleet_memory
 from platform_api.process.children import Child, child_start
 
 READY_SECONDS = 120  # crash recovery replays at most a gigabyte of log; normally 0.1 s
@@ -91,6 +91,7 @@ def servers_build(
         PortError: No port is free.
         PrivilegesError: Root found no way to run PostgreSQL.
         ProgramMissingError: A program is not installed.
+        ValkeyMemoryError: The limit of the customers' Valkey is no size.
     """
     settings = ServerSettings(environment=server_environment(stack), is_durable=is_durable, ports=port_range(environ))
     servers: list[Server] = []
@@ -121,6 +122,7 @@ def servers_build(
                     program=valkey_find(environ),
                     user=_VALKEY_USERS[name],
                     variable=REPLACED_BY[name],
+                    memory=fleet_memory(environ) if name == ServerName.FLEET_VALKEY else UNLIMITED,
                 )
             )
     return servers

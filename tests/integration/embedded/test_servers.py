@@ -7,17 +7,23 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 import redis
 
+from fleet_provider.clients.valkey import Valkey
+from fleet_provider.credentials import ValkeyCredentials
+from fleet_provider.limits import limits_keep
+from fleet_provider.resources.register import REGISTER, Entry
 from platform_api.embedded import binaries, servers
 from platform_api.embedded.binaries import postgres_find, valkey_find
 from platform_api.embedded.folder import CHECKOUT
 from platform_api.embedded.privileges import NOBODY, Privileges, privileges_find
 from platform_api.embedded.servers import ServerName, servers_running
 from platform_api.embedded.traces import marked_processes
+from platform_api.embedded.valkey import MEMORY_VARIABLE, ValkeyMemoryError
 from platform_api.process.programs import ProgramMissingError
 from tests.integration.embedded.conftest import connect
 
@@ -219,3 +225,45 @@ def test_a_normal_user_runs_the_servers_directly(reachable: Path) -> None:
     assert down.returncode == 0, down.stdout + down.stderr
     stack = json.loads((reachable / "state" / "state.json").read_text())["stack"]
     assert marked_processes(stack) == []
+
+
+def fill(client: redis.Redis) -> None:
+    """Write 30 MB that no time to live gives back."""
+    for number in range(300):
+        client.set(f"cache:kept-{number}", "x" * 100_000)
+
+
+def test_a_full_fleet_valkey_evicts_cached_keys_and_never_a_queue(tmp_path: Path) -> None:
+    environ = {**os.environ, MEMORY_VARIABLE: "20mb"}
+    with (
+        servers_running(tmp_path / "state", names=[ServerName.FLEET_VALKEY], environ=environ) as urls,
+        redis.Redis.from_url(urls["FLEET_VALKEY_URL"], decode_responses=True) as client,
+    ):
+        entry = Entry(managed_by="res_full", group="workers", max_length=1, max_bytes=2**20)
+        client.hset(REGISTER, "stream/jobs:stream", json.dumps(asdict(entry)))
+        client.xgroup_create("jobs:stream", "workers", "0", mkstream=True)
+        for _ in range(50):
+            client.xadd("jobs:stream", {"body": "x" * 100_000})
+        for number in range(300):  # 30 MB
+            client.set(f"cache:{number}", "x" * 100_000, ex=3600)
+        assert client.info("stats")["evicted_keys"] > 0
+        assert client.xlen("jobs:stream") == 50
+        with pytest.raises(redis.exceptions.OutOfMemoryError):
+            fill(client)
+        assert (client.xlen("jobs:stream"), client.hlen(REGISTER)) == (50, 1)
+
+        keeper = Valkey(ValkeyCredentials.read({"url": urls["FLEET_VALKEY_URL"]}))
+        limits_keep(keeper)
+        keeper.close()
+        assert client.xlen("jobs:stream") == 1, "limits are kept on a full server, too"
+
+
+@pytest.mark.parametrize("text", ["0", "lots", "256", "-1mb", "1mb\nsave 1 1"])
+def test_a_limit_that_is_no_size_is_refused(tmp_path: Path, text: str) -> None:
+    with (
+        pytest.raises(ValkeyMemoryError, match="is no size like 256mb"),
+        servers_running(
+            tmp_path / "state", names=[ServerName.FLEET_VALKEY], environ={MEMORY_VARIABLE: text, "PATH": os.defpath}
+        ),
+    ):
+        pytest.fail("it started")

@@ -112,6 +112,16 @@ def test_every_mounted_file_is_there_and_what_is_run_may_be_run() -> None:
     assert all(file.stat().st_mode & 0o100 for file in mounted if file.suffix == ".sh")
 
 
+def test_the_valkey_of_the_fleet_has_a_limit_that_evicts_no_queue_and_the_broker_evicts_nothing() -> None:
+    environment = SERVICES["fleet-valkey"]["environment"]
+    assert environment["SERVER_MAXMEMORY"] == "${SLIPWAY_FLEET_VALKEY_MEMORY:-1gb}"
+    assert environment["SERVER_MAXMEMORY_POLICY"] == "volatile-lru"
+    assert "environment" not in SERVICES["redis"]
+    started = (ROOT / "containers/valkey/start.sh").read_text()
+    assert '--maxmemory "${SERVER_MAXMEMORY:-0}"' in started
+    assert '--maxmemory-policy "${SERVER_MAXMEMORY_POLICY:-noeviction}"' in started
+
+
 def test_the_databases_are_set_up_by_the_documented_files() -> None:
     assert "./docs/database-users.sql:/slipway/database-users.sql:ro" in SERVICES["db"]["volumes"]
     assert "./docs/fleet-admin.sql:/slipway/fleet-admin.sql:ro" in SERVICES["fleet-db"]["volumes"]
