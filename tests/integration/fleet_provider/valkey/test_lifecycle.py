@@ -82,7 +82,7 @@ def test_limits_rules_and_patterns_change_in_place(workspace: Workspace, valkey:
 
     assert workspace.plan() == {}
     assert valkey.admin.xlen(f"{workspace.name}:stream") == 1
-    entry = {"managed_by": workspace.values["managed_by"], "max_length": 7, "max_bytes": 2097152}
+    entry = {"managed_by": workspace.values["managed_by"], "max_length": 7, "max_bytes": 2097152, "group": "workers"}
     assert valkey.entry("stream", f"{workspace.name}:stream") == entry
     with valkey.login(workspace.name, workspace.password) as user:
         assert user.publish(f"{workspace.name}:news.today", "text") == 0
