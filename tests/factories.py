@@ -151,8 +151,9 @@ class Orders:
         quota_change(
             facts=project_facts(self.people.checkout),
             subject_id=resource.pk,
-            amounts=amounts_of(points=max(chosen.quota_points, resource.plan.quota_points), kind=resource.kind),
+            amounts=amounts_of(points=chosen.quota_points, kind=resource.kind),
             caller=TESTS,
+            gives_back=False,
         )
         resource.generation += 1
         resource.save(update_fields=["generation"])

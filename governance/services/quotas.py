@@ -202,7 +202,13 @@ def quota_release(*, subject_id: UUID, pools: Sequence[Pool], caller: Caller, re
 
 
 def quota_change(
-    *, facts: ProjectFacts, subject_id: UUID, amounts: Mapping[str, int], caller: Caller, reason: str = ""
+    *,
+    facts: ProjectFacts,
+    subject_id: UUID,
+    amounts: Mapping[str, int],
+    caller: Caller,
+    reason: str = "",
+    gives_back: bool = True,
 ) -> list[Taken]:
     """Make a subject hold these amounts: what it needs more is reserved, what it needs less is given back.
 
@@ -215,6 +221,7 @@ def quota_change(
         amounts: How much of each kind it will hold, 0 or more; kinds that are not named stay.
         caller: Who changes.
         reason: Why, for the ledger.
+        gives_back: Whether what it needs less is given back now; False before a change that has yet to be made.
 
     Returns:
         What was taken besides what it held; nothing where it needs no more than that.
@@ -233,6 +240,8 @@ def quota_change(
             if more > 0:
                 findings.append(ledger.take(quota, EntryMove.ADJUST, more))
                 more_of[quota.pk] = more
+                continue
+            if not gives_back:
                 continue
             from_reserved = min(-more, held.reserved)
             for pool, less in ((Pool.RESERVED, from_reserved), (Pool.USED, -more - from_reserved)):

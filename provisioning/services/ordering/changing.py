@@ -175,10 +175,14 @@ def _update(ask: Change, exchange: Exchange) -> Answer:
     kept = resource.parameters if orderable.plan == resource.plan.slug else _set_by_owners(resource)
     parameters = parameters_judge(orderable, ask.parameters, kept=kept, tenant=place.tenant)
     decision = _policy(ask, exchange, resource, place=place, orderable=orderable, parameters=parameters)
-    amounts = amounts_of(points=max(orderable.points, resource.plan.quota_points), kind=resource.kind)
     try:
         taken = quota_change(
-            facts=place.facts, subject_id=resource.pk, amounts=amounts, caller=exchange.caller, reason="update"
+            facts=place.facts,
+            subject_id=resource.pk,
+            amounts=amounts_of(points=orderable.points, kind=resource.kind),
+            caller=exchange.caller,
+            reason="update",
+            gives_back=False,
         )
     except QuotaExceededError as error:
         raise RequestRefusedError(errors=error.errors, tenant=place.tenant) from error

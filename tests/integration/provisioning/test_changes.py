@@ -12,6 +12,7 @@ from provisioning.services.execution.endings import RunFailure
 from provisioning.services.execution.outcomes import run_failed
 from tests.integration.provisioning.house import (
     House,
+    begin_apply,
     body_of,
     carry_out,
     claim,
@@ -230,6 +231,24 @@ def test_an_update_that_fails_before_it_began_gives_back_what_it_took(house: Hou
         "ready", "small", 2, 1,
     )  # fmt: skip
     assert request_status(resource, 2) == "failed"
+
+
+def test_what_an_update_has_half_made_is_held_until_a_run_says_what_is_there(house: House) -> None:
+    house.change("update", plan="medium")
+    claimed = claim(resource_of(house.orders))
+    begin_apply(claimed)
+    run_failed(claimed, BROKEN, has_applied=True)
+    assert (resource_of(house.orders).status, quota()) == ("degraded", (2, 1))
+    house.change("rotate")
+    run_failed(claim(resource_of(house.orders)), BROKEN, has_applied=False)
+    assert quota() == (2, 1)  # a rotation took nothing, and knows nothing of what is there
+    house.change("update", plan="small")
+    run_failed(claim(resource_of(house.orders)), BROKEN, has_applied=False)
+    assert quota() == (2, 1)  # it may still be of either size
+    house.change("rotate")
+    carry_out(resource_of(house.orders))
+    assert (resource_of(house.orders).status, quota()) == ("ready", (0, 1))  # now it is small for sure
+    assert quota_reconcile() == []
 
 
 def test_a_first_order_that_fails_before_it_began_leaves_nothing(house: House) -> None:

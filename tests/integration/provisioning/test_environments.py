@@ -1,15 +1,21 @@
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+import pytest
+
+from catalog.selectors.orderables import Orderable, orderable_get
 from platform_api.audit.models import AuditEvent
 from platform_api.core import clock
-from provisioning.models import Environment
+from provisioning.models import Environment, Resource
+from provisioning.services.ordering import provisioning
 from tests.integration.provisioning.house import House, body_of, shown
 from tests.integration.provisioning.problems import refused
 from tests.integration.provisioning.together import at_once
 from tests.people import Person
 
 FRESH = "/api/v1/projects/checkout/environments/fresh"
+DEFAULT = "/api/v1/projects/checkout/environments/default"
 
 
 def ensure(person: Person, address: str = FRESH, **body: Any) -> Any:
@@ -63,6 +69,32 @@ def test_what_is_made_in_one_that_expires_expires_with_it(house: House) -> None:
     assert resource.expires_at == soon
     shown_at = body_of(house.owner.client.get(f"/api/v1/resources/{shown(resource)}"))["expires_at"]
     assert datetime.fromisoformat(shown_at) == soon
+
+
+def test_what_must_not_go_by_the_clock_is_not_ordered_where_it_would(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ensure(house.owner, expires_at=(clock.now() + timedelta(days=2)).isoformat())
+
+    def lasting(**names: Any) -> Orderable:
+        return replace(orderable_get(**names), allows_ephemeral=False)
+
+    monkeypatch.setattr(provisioning, "orderable_get", lasting)
+    answer = house.order(environment="fresh")
+    assert answer.status_code == 422
+    assert [(found["pointer"], found["code"]) for found in body_of(answer)["errors"]] == [
+        ("#/environment", "environment_expires")
+    ]
+    assert not Resource.objects.filter(environment__name="fresh").exists()
+    assert house.order().status_code == 202
+
+
+def test_the_default_environment_takes_no_expiry(house: House) -> None:
+    def ask() -> Any:
+        return ensure(house.owner, DEFAULT, expires_at=(clock.now() + timedelta(days=2)).isoformat())
+
+    refused(ask, 422, "request_refused")
+    assert body_of(ask())["errors"][0]["code"] == "environment_default"
 
 
 def test_one_that_lives_too_long_takes_no_orders(house: House) -> None:
