@@ -87,14 +87,12 @@ def environments_expire(*, caller: Caller) -> int:
     """
     protected = Resource.objects.filter(environment=OuterRef("pk"), delete_protected=True, status__in=LIVE_RESOURCE)
     due = Environment.objects.filter(desired=Desired.PRESENT, expires_at__lte=Now()).exclude(name=DEFAULT_NAME)
-    rows = due.filter(~Exists(protected)).order_by("expires_at").values_list("pk", flat=True)
-    # Those that fail do not count: so many of them cannot keep a pass from what comes after them.
-    given_back = (environment_id for environment_id in list(rows) if _expire(environment_id, caller))
-    return len(list(islice(given_back, BATCH)))
+    rows = due.filter(~Exists(protected)).order_by("expires_at")
+    return _all_back(rows, caller, action="environment.expired", reason="The environment has expired.")
 
 
 def environments_repeat(*, caller: Caller) -> int:
-    """Ask again for what is left of environments that are to go, and return of how many.
+    """Ask again for what is left of environments that are to go, and return of how many; as with expired ones.
 
     A deprovision that failed, or that was canceled, leaves a resource which nobody may change any more, and which takes
     of quota and costs: it is asked for until it is gone.
@@ -105,40 +103,28 @@ def environments_repeat(*, caller: Caller) -> int:
     runs = Run.objects.filter(resource=OuterRef("pk"))
     recent = runs.filter(Q(finished_at=None) | Q(finished_at__gt=Now() - timedelta(seconds=REPEAT_SECONDS)))
     left = _unasked().filter(~Exists(recent), environment=OuterRef("pk"), delete_protected=False)
-    due = Environment.objects.filter(Exists(left), desired=Desired.ABSENT, closed_at=None).order_by("pk")
-    asked = (pk for pk in list(due.values_list("pk", flat=True)) if _repeat(pk, caller))
-    return len(list(islice(asked, BATCH)))
+    rows = Environment.objects.filter(Exists(left), desired=Desired.ABSENT, closed_at=None).order_by("pk")
+    reason = "The environment is to go, and this is left of it."
+    return _all_back(rows, caller, action="environment.delete_repeated", reason=reason)
 
 
-def _repeat(environment_id: UUID, caller: Caller) -> bool:
-    try:
-        with transaction.atomic():
-            rows = Environment.objects.select_for_update(no_key=True, skip_locked=True)
-            locked = rows.filter(pk=environment_id, desired=Desired.ABSENT, closed_at=None).first()
-            if locked is None:
-                return False
-            reason = "The environment is to go, and this is left of it."
-            _give_back(locked, caller, action="environment.delete_repeated", reason=reason)
-        environment_advance(environment_id=environment_id, caller=caller)
-    except Exception:
-        logger.exception("environment %s is to go and could not be given back", environment_id)
-        return False
-    return True
+def _all_back(rows: QuerySet[Environment], caller: Caller, *, action: str, reason: str) -> int:
+    def given_back(environment_id: UUID) -> bool:
+        try:
+            with transaction.atomic():
+                # What was found is judged again under the lock; whoever holds it is at the same work.
+                locked = rows.select_for_update(no_key=True, skip_locked=True).filter(pk=environment_id).first()
+                if locked is None:
+                    return False
+                _give_back(locked, caller, action=action, reason=reason)
+            environment_advance(environment_id=environment_id, caller=caller)
+        except Exception:
+            logger.exception("environment %s could not be given back", environment_id)
+            return False
+        return True
 
-
-def _expire(environment_id: UUID, caller: Caller) -> bool:
-    try:
-        with transaction.atomic():
-            rows = Environment.objects.select_for_update(no_key=True, skip_locked=True)
-            locked = rows.filter(pk=environment_id, desired=Desired.PRESENT, expires_at__lte=Now()).first()
-            if locked is None:
-                return False
-            _give_back(locked, caller, action="environment.expired", reason="The environment has expired.")
-        environment_advance(environment_id=environment_id, caller=caller)
-    except Exception:
-        logger.exception("environment %s has expired and could not be given back", environment_id)
-        return False
-    return True
+    # Those that fail do not count: so many of them cannot keep a pass from what comes after them.
+    return len(list(islice(filter(given_back, list(rows.values_list("pk", flat=True))), BATCH)))
 
 
 def _give_back(environment: Environment, caller: Caller, *, action: str, reason: str) -> None:
