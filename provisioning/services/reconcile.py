@@ -65,9 +65,9 @@ LOST = RunFailure(
 def reconcile() -> int:
     """Make one pass, and return how many things it set right."""
     caller = system_caller("dispatcher")
-    lost = list(_lost().values_list("pk", "resource_id").order_by("pk")[:BATCH])
+    lost = dict(_lost().values_list("pk", "resource_id").order_by("pk")[:BATCH])
     return (
-        _each(lost, lambda row: _reap(caller, *row), what="run %s could not be taken from its worker")
+        _each(lost, lambda pk: _reap(caller, pk, lost[pk]), what="run %s could not be taken from its worker")
         + environments_expire(caller=caller)
         + environments_repeat(caller=caller)
         + _each(environments_unadvanced(), lambda pk: _advance(caller, pk), what="environment %s could not go on")
