@@ -144,9 +144,7 @@ def _unfit(findings: list[Finding], sources: dict[str, str]) -> RunFailure:
 
 def resources_without_run() -> list[UUID]:
     """Return resources whose turn it is, and that have no run; what the reconciler makes up for."""
-    return list(
-        _without_run().exclude(WAITS).order_by("resource_id").values_list("resource_id", flat=True).distinct()[:100]
-    )
+    return list(_without_run().exclude(WAITS).order_by("resource_id").values_list("resource_id", flat=True).distinct())
 
 
 def components_due(environment_id: UUID) -> list[UUID]:

@@ -8,6 +8,7 @@ pieces could not be. One that fails is logged, met again by the next pass, and s
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import TypeVar
 from uuid import UUID
 
@@ -34,7 +35,7 @@ logger = logging.getLogger(__name__)
 Item = TypeVar("Item")
 
 BATCH = 50
-"""Rows of one pass, so that it stays short; the next pass takes the next."""
+"""Pieces of one kind that a pass sets right, so that it stays short; the next pass takes the next."""
 
 HINT_SECONDS = 10
 """A run is hinted at so often at most: a worker that has not taken it by then has lost the hint."""
@@ -65,7 +66,7 @@ LOST = RunFailure(
 def reconcile() -> int:
     """Make one pass, and return how many things it set right."""
     caller = system_caller("dispatcher")
-    lost = dict(_lost().values_list("pk", "resource_id").order_by("pk")[:BATCH])
+    lost = dict(_lost().values_list("pk", "resource_id").order_by("pk"))
     return (
         _each(lost, lambda pk: _reap(caller, pk, lost[pk]), what="run %s could not be taken from its worker")
         + environments_expire(caller=caller)
@@ -76,13 +77,15 @@ def reconcile() -> int:
 
 
 def _each(items: Iterable[Item], do: Callable[[Item], bool], *, what: str) -> int:
-    done = 0
-    for item in items:
+    def is_done(item: Item) -> bool:
         try:
-            done += do(item)
+            return do(item)
         except Exception:
             logger.exception(what, item)
-    return done
+            return False
+
+    # Those that fail do not count: so many of them cannot keep a pass from what comes after them.
+    return len(list(islice(filter(is_done, items), BATCH)))
 
 
 def _lost() -> QuerySet[Run]:

@@ -73,7 +73,7 @@ def environments_unadvanced() -> list[UUID]:
     left = Resource.objects.filter(environment=OuterRef("pk"), status__in=LIVE_RESOURCE)
     is_empty = Q(desired=Desired.ABSENT) & ~Exists(left)
     rows = Environment.objects.filter(is_empty | Exists(stranded), closed_at=None)
-    return list(rows.order_by("pk").values_list("pk", flat=True)[:100])
+    return list(rows.order_by("pk").values_list("pk", flat=True))
 
 
 def _stranded() -> QuerySet[ComponentNeed]:
