@@ -28,8 +28,8 @@ $(INSTALLED): requirements/development.txt requirements/uv.txt
 demo: $(INSTALLED) ## Play a whole journey and prove it; KEEP=1 leaves the service running
 	$(BIN)/python manage.py demo$(if $(filter-out 0,$(KEEP)), --keep)
 
-test: lint ## Lint, then run all tests
-	$(BIN)/python -m pytest
+test: lint ## Lint, then run all tests, in as many processes as there are processors, four at most
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --no-loadscope-reorder
 
 lint: $(INSTALLED) ## Check rooms, style, types, migrations and the OpenAPI document
 	$(BIN)/lint-imports --no-logo

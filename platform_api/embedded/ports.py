@@ -2,7 +2,9 @@
 
 import random
 import socket
+import sys
 from collections.abc import Collection, Mapping
+from typing import Self
 
 from platform_api.core.errors import UnavailableError
 
@@ -67,13 +69,47 @@ def port_pick(allowed: range, *, taken: Collection[int] = ()) -> int:
     raise PortError(f"Every port of {HOST} from {allowed[0]} to {allowed[-1]} is taken.")
 
 
-def api_port(environ: Mapping[str, str], *, kept: int | None, taken: Collection[int]) -> int:
+class Claims:
+    """Ports that this process has promised to a part which listens seconds later.
+
+    The API's processes share their port (SO_REUSEPORT). Two stacks of one user that both find it free would both serve
+    on it, each half of the other's callers. A claim is a name in Linux's abstract namespace of unix sockets, which is
+    one with the ports' namespace and forgets its holder at once; elsewhere the look at the port has to do.
+    Leaving it as a context manager gives all of them back.
+    """
+
+    def __init__(self) -> None:
+        self._held: dict[int, socket.socket] = {}
+
+    def take(self, port: int) -> bool:
+        """Claim a port; tells whether it is ours."""
+        if port in self._held or not sys.platform.startswith("linux"):
+            return True
+        claim = socket.socket(socket.AF_UNIX)
+        try:
+            claim.bind(f"\0slipway-port-{port}")
+        except OSError:
+            claim.close()
+            return False
+        self._held[port] = claim
+        return True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        while self._held:
+            self._held.popitem()[1].close()
+
+
+def api_port(environ: Mapping[str, str], *, kept: int | None, taken: Collection[int], claims: Claims) -> int:
     """Choose where the API listens: ``SLIPWAY_API_PORT``, else the kept port, else 8000, else any free one.
 
     Args:
         environ: Where the variables are read.
         kept: The port of an earlier start.
         taken: Ports of the stack's servers.
+        claims: Where the choice is noted, so that no other stack makes the same.
 
     Raises:
         PortError: The variable is no port, or somebody else has it; or none is free.
@@ -82,12 +118,17 @@ def api_port(environ: Mapping[str, str], *, kept: int | None, taken: Collection[
     if named:
         if not (named.isdecimal() and 1 <= int(named) <= _HIGHEST):
             raise PortError(f"{API_PORT_VARIABLE}={named} is no port within 1-{_HIGHEST}.", remedy="")
-        if int(named) in taken or not port_is_free(int(named)):
+        if int(named) in taken or not (port_is_free(int(named)) and claims.take(int(named))):
             raise PortError(
                 f"Port {named} ({API_PORT_VARIABLE}) is taken by another process.", remedy="Set another one."
             )
         return int(named)
     for port in (kept, _API_PORT):
-        if port is not None and port not in taken and port_is_free(port):
+        if port is not None and port not in taken and port_is_free(port) and claims.take(port):
             return port
-    return port_pick(port_range(environ), taken=taken)
+    refused = set(taken)
+    while True:
+        picked = port_pick(port_range(environ), taken=refused)
+        if claims.take(picked):
+            return picked
+        refused.add(picked)

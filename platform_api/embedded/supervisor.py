@@ -16,7 +16,7 @@ from platform_api.embedded.leftovers import leftovers_end
 from platform_api.embedded.lock import stack_lock
 from platform_api.embedded.logs import log_since, log_size, log_tail
 from platform_api.embedded.parts import API, Part, Plan, Preparation
-from platform_api.embedded.ports import HOST, api_port, port_is_free
+from platform_api.embedded.ports import HOST, Claims, api_port, port_is_free
 from platform_api.embedded.ready import http_answers, socket_answers
 from platform_api.embedded.releases.providing import program_look
 from platform_api.embedded.server import Server
@@ -86,6 +86,7 @@ class Supervisor:
         self._downloads: dict[str, str] = {}
         self._server_keepers: list[Keeper] = []
         self._part_keepers: list[Keeper] = []
+        self._claims = Claims()
         self._has_moved = False
         self._tended_at = 0.0
         self._orphans_seen: dict[ProcessIdentity, float] = {}
@@ -98,7 +99,7 @@ class Supervisor:
             SlipwayError: The stack could not be started; what ran by then was ended.
         """
         self._folder.make()
-        with stack_lock(self._folder), self._attention:
+        with stack_lock(self._folder), self._attention, self._claims:
             orphans_adopt()
             self._state = state_load(self._folder)
             leftovers_end(self._state, self._folder, self._console.say)
@@ -177,7 +178,8 @@ class Supervisor:
         urls = {name: url for server in self._servers for name, url in server.urls().items()}
         has_parts = self._scope == "all"
         if has_parts:
-            ports[API] = api_port(self._environ, kept=self._state.ports.get(API), taken=list(ports.values()))
+            kept = self._state.ports.get(API)
+            ports[API] = api_port(self._environ, kept=kept, taken=list(ports.values()), claims=self._claims)
             self._state.api_url = f"http://{HOST}:{ports[API]}"
         self._state.ports |= ports
         self._entries = environment_write(

@@ -14,8 +14,8 @@ for name in INT TERM QUIT HUP; do
 	# shellcheck disable=SC2064 # the name of this turn is meant
 	trap "hand_on $name" "$name"
 done
-# A shell starts what is behind "&" deaf to SIGINT and SIGQUIT.
-env --default-signal=INT,QUIT setpriv --pdeathsig "$told" -- "$@" &
+# A shell starts what is behind "&" deaf to SIGINT and SIGQUIT, and puts words of its own into the environment.
+env -u PWD -u OLDPWD -u SHLVL -u _ --default-signal=INT,QUIT setpriv --pdeathsig "$told" -- "$@" &
 child=$!
 [ "$early" ] && hand_on "$early"
 while :; do

@@ -1,9 +1,11 @@
 """Find a program: where a variable says, else on PATH, new enough, or say exactly what is missing."""
 
+import errno
 import os
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +15,7 @@ from platform_api.core.errors import UnavailableError
 
 _VERSION = re.compile(r"\d+(?:\.\d+)*")
 _VERSION_SECONDS = 20
+_BUSY_SECONDS = 2
 
 
 class ProgramMissingError(UnavailableError):
@@ -116,23 +119,8 @@ def _search(search: ProgramSearch, places: Mapping[str, Path | str | None]) -> t
 
 def _judge(search: ProgramSearch, file: Path) -> tuple[Program | None, str]:
     """Ask a file for its version; gives the program, or the reason why it will not do."""
-    environment = {
-        "PATH": os.defpath,
-        "LC_ALL": "C",
-        "CHECKPOINT_DISABLE": "1",  # Terraform would ask its maker's server for news
-        "TF_CLI_CONFIG_FILE": os.devnull,
-    }
     try:
-        answer = subprocess.run(  # noqa: S603 - the operator names the file
-            (str(file), *search.version_arguments),
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_VERSION_SECONDS,
-            check=False,
-        )
+        answer = _ask((str(file), *search.version_arguments))
     except FileNotFoundError:
         return None, "not there"
     except (OSError, subprocess.TimeoutExpired) as error:
@@ -144,6 +132,33 @@ def _judge(search: ProgramSearch, file: Path) -> tuple[Program | None, str]:
     if version < search.minimum:
         return None, f"is {_dotted(version)}"
     return Program(path=file, version=version), ""
+
+
+def _ask(command: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
+    environment = {
+        "PATH": os.defpath,
+        "LC_ALL": "C",
+        "CHECKPOINT_DISABLE": "1",  # Terraform would ask its maker's server for news
+        "TF_CLI_CONFIG_FILE": os.devnull,
+    }
+    until = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            return subprocess.run(  # noqa: S603 - the operator names the file
+                command,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=_VERSION_SECONDS,
+                check=False,
+            )
+        except OSError as error:
+            # What was only just written may for a moment be open in a child that another thread is starting.
+            if error.errno != errno.ETXTBSY or time.monotonic() >= until:
+                raise
+            time.sleep(0.01)
 
 
 def _dotted(version: tuple[int, ...]) -> str:

@@ -1,5 +1,4 @@
 import base64
-import os
 
 import pytest
 from hypothesis import given
@@ -7,7 +6,7 @@ from hypothesis import strategies as st
 
 from platform_api.core.sealing import KeyRing, SealBrokenError, SealingKeysError, seal_json, unseal_json
 
-OLD, NEW = os.urandom(32), os.urandom(32)
+OLD, NEW = bytes(range(32)), bytes(range(32, 64))
 RING = KeyRing({1: OLD, 2: NEW})
 
 

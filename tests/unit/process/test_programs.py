@@ -1,4 +1,5 @@
 from pathlib import Path
+from threading import Timer
 
 import pytest
 
@@ -67,6 +68,15 @@ def test_a_file_that_cannot_run_is_refused(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("not a program")
     with pytest.raises(ProgramMissingError, match="does not run"):
         program_find(TOOL, {"TOOL_BIN": str(tmp_path / "text")})
+
+
+def test_a_file_that_is_open_for_writing_for_a_moment_is_asked_again(tmp_path: Path) -> None:
+    file = put(tmp_path, "tool", "tool 2.10")
+    with file.open("a") as writing:
+        closing = Timer(0.2, writing.close)
+        closing.start()
+        assert program_find(TOOL, {"TOOL_BIN": str(file)}).version == (2, 10)
+        closing.join()
 
 
 def test_the_real_terraform_is_found() -> None:
