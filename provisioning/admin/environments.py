@@ -4,19 +4,20 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest
 
 from platform_api.audit.selectors.stories import events_about
-from platform_api.core.admin.cells import Ref, Status
+from platform_api.core.admin.cells import Json, Prose, Ref, Status
 from platform_api.core.admin.filters import ChoiceFilter, SinceFilter, UntilFilter
 from platform_api.core.admin.sections import Facts, Section, Table, newest
 from platform_api.core.ids import Prefix, show
 from platform_api.tenancy.admin.events import events_section
 from platform_api.tenancy.admin.filters import ProjectFilter, TeamFilter
 from platform_api.tenancy.admin.reading import ReadOnlyAdmin, list_url
+from provisioning.admin.filters import CreatorFilter, OfferingFilter
 from provisioning.admin.parts import SHOWN
-from provisioning.models import Environment, Resource
+from provisioning.models import ComponentNeed, Environment, Resource
 from provisioning.models.environments import Tier
 
 
@@ -37,19 +38,30 @@ class EnvironmentAdmin(ReadOnlyAdmin):
     prefix = Prefix.ENVIRONMENT
     plural = "Environments"
     about = "Groups of resources in a project."
-    list_display = ("name", "status_shown", "tier", "place", "expires", "when")
-    list_filter = (TeamFilter, ProjectFilter, TierFilter, SinceFilter, UntilFilter)
+    list_display = ("name", "status_shown", "offering", "tier", "place", "creator", "expires", "when")
+    list_filter = (TeamFilter, ProjectFilter, OfferingFilter, TierFilter, CreatorFilter, SinceFilter, UntilFilter)
     search_fields = ("name__startswith",)
     search_help_text = "An id, or the beginning of a name."
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """Return environments with whose they are."""
-        return Environment.objects.select_related("project__team")
+        """Return environments with whose they are, and what they were ordered as."""
+        return Environment.objects.select_related("project__team", "offering_version__offering")
 
     @admin.display(description="status")
     def status_shown(self, environment: Environment) -> object:
         """Return whether it is there."""
         return Status(self.status(environment))
+
+    @admin.display(description="offering")
+    def offering(self, environment: Environment) -> object:
+        """Return what it was ordered as, if it was not made empty."""
+        version = environment.offering_version
+        return None if version is None else f"{version.offering.slug} {version.version}"
+
+    @admin.display(description="by")
+    def creator(self, environment: Environment) -> object:
+        """Return who asked for it."""
+        return Ref(prefix=Prefix.USER, id=environment.created_by_id, text=environment.created_by_name)
 
     @admin.display(description="where")
     def place(self, environment: Environment) -> object:
@@ -73,38 +85,81 @@ class EnvironmentAdmin(ReadOnlyAdmin):
     def sections(self, request: HttpRequest, thing: Environment) -> Sequence[Section]:
         """Return the environment, what is in it, and its events."""
         events, more_events = newest(events_about(kind="environment", key=thing.pk), SHOWN)
-        return [self._facts(thing), self._resources(thing), events_section(events[::-1], note=more_events)]
+        return [
+            Facts(title="Environment", rows=self._rows(thing)),
+            *self._ordered(thing),
+            self._resources(thing),
+            events_section(events[::-1], note=more_events),
+        ]
 
-    def _facts(self, thing: Environment) -> Section:
-        return Facts(
-            title="Environment",
-            rows=[
-                ("Name", thing.name),
-                ("Tier", Tier(thing.tier).label),
-                ("Desired", Status(thing.desired)),
-                ("Team", Ref(prefix=Prefix.TEAM, id=thing.project.team_id, text=thing.project.team.slug)),
-                ("Project", Ref(prefix=Prefix.PROJECT, id=thing.project_id, text=thing.project.slug)),
-                ("Expires", thing.expires_at),
-                ("Closed", thing.closed_at),
-                ("Made", thing.created_at),
-            ],
-        )
+    def _rows(self, thing: Environment) -> list[tuple[str, object]]:
+        return [
+            ("Name", thing.name),
+            ("Tier", Tier(thing.tier).label),
+            ("Desired", Status(thing.desired)),
+            ("Team", Ref(prefix=Prefix.TEAM, id=thing.project.team_id, text=thing.project.team.slug)),
+            ("Project", Ref(prefix=Prefix.PROJECT, id=thing.project_id, text=thing.project.slug)),
+            ("Made by", self.creator(thing)),
+            ("Why", Prose(thing.reason)),
+            ("Made", thing.created_at),
+            ("Expires", thing.expires_at),
+            ("Closed", thing.closed_at),
+        ]
+
+    def _ordered(self, thing: Environment) -> list[Section]:
+        """Return what a composed one was ordered as; an empty one was ordered as nothing."""
+        version = thing.offering_version
+        if version is None:
+            return []
+        return [
+            Facts(
+                title="What was ordered",
+                rows=[
+                    ("Offering", Ref(prefix=Prefix.OFFERING, id=version.offering_id, text=version.offering.slug)),
+                    ("Version", Ref(prefix=Prefix.OFFERING_VERSION, id=version.pk, text=version.version)),
+                    ("Parameters", Json(thing.parameters)),
+                    ("Source", Json(thing.source)),
+                ],
+            )
+        ]
 
     def _resources(self, thing: Environment) -> Section:
-        resources, note = newest(Resource.objects.filter(environment=thing).defer("parameters", "outputs"), SHOWN)
+        rows = Resource.objects.filter(environment=thing).defer("parameters", "outputs")
+        needs = ComponentNeed.objects.select_related("needed__resource").order_by("needed_id")
+        resources, note = newest(
+            rows.select_related("offering_version__offering", "plan", "component").prefetch_related(
+                Prefetch("component__needs", queryset=needs)
+            ),
+            SHOWN,
+        )
         return Table(
             title="Resources",
             note=note,
             more_url=list_url("provisioning_resource", environment=show(self.prefix, thing.pk)) if note else "",
-            columns=("Resource", "Kind", "Status", "By", "When"),
+            columns=("Resource", "Offering", "Status", "Needs", "By", "When"),
             rows=[
                 (
                     Ref(prefix=Prefix.RESOURCE, id=each.pk, text=each.name),
-                    each.kind,
+                    f"{each.offering_version.offering.slug} {each.offering_version.version}, {each.plan.slug}",
                     Status(each.status),
+                    self._needs(each),
                     Ref(prefix=Prefix.USER, id=each.created_by_id, text=each.created_by_name),
                     each.created_at,
                 )
                 for each in resources
             ],
         )
+
+    def _needs(self, resource: Resource) -> object:
+        """Return which others a component takes something of, and what."""
+        component = getattr(resource, "component", None)
+        if component is None:
+            return None
+        return [
+            item
+            for need in component.needs.all()
+            for item in (
+                Ref(prefix=Prefix.RESOURCE, id=need.needed_id, text=need.needed.name),
+                *(f"{output} as {parameter}" for parameter, output in sorted(need.takes.items())),
+            )
+        ] or None

@@ -1,0 +1,31 @@
+"""A composed environment on the admin site: what it was ordered as, and which of its parts needs which."""
+
+from pathlib import Path
+
+from tests.integration.admin.site import browser, list_of, text_of
+from tests.integration.provisioning import trio
+from tests.integration.provisioning.house import House
+
+
+def test_an_auditor_reads_what_it_was_ordered_as_and_what_is_wired_into_what(house: House, tmp_path: Path) -> None:
+    trio.publish(tmp_path)
+    shown = trio.ordered(house, parameters={"connections": 7}, source={"pull_request": 142})
+    page = text_of(browser(house.people.auditor.user).get(f"/admin/id/{shown}/", follow=True))
+    assert "Made by owner Why Pull request 142" in page
+    assert 'Offering trio Version 1.0.0 Parameters { "connections": 7 } Source { "pull_request": 142 }' in page
+    assert "reports postgres-database 1.0.0, medium pending db port as statement_timeout_seconds owner" in page
+    assert "db postgres-database 1.0.0, small pending — owner" in page
+
+
+def test_environments_are_found_by_offering_and_by_who_asked(house: House, tmp_path: Path) -> None:
+    trio.publish(tmp_path)
+    trio.ordered(house)
+    auditor = browser(house.people.auditor.user)
+    for query, found in (
+        ("offering=trio", {"pr-142"}),
+        ("actor=owner", {"pr-142"}),
+        ("offering=trio&actor=lead", set()),
+        ("actor=lead", {"staging", "live"}),
+    ):
+        rows = auditor.get(f"{list_of('Environments')}?{query}").context["cl"].rows
+        assert {str(row.cells[0].value) for row in rows} == found, query
