@@ -1,7 +1,7 @@
 """Databases for tests: one migrated template, and clones of it."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from itertools import count
 
@@ -29,6 +29,27 @@ def clone(template: str, name: str) -> None:
             "GRANT CONNECT ON DATABASE {name} TO slipway_app",
         ):
             connection.execute(sql.SQL(statement).format(**names))
+
+
+def contents(*, without: Collection[str]) -> dict[str, str]:
+    """Return a digest of the rows of each table that the service may read, to tell whether anything was changed.
+
+    Args:
+        without: Tables that may change all the same.
+    """
+    with application.cursor() as cursor:
+        cursor.execute(
+            "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND NOT relispartition"
+            " AND relnamespace = 'public'::regnamespace AND has_table_privilege(oid, 'SELECT')"
+        )
+        tables = [name for (name,) in cursor.fetchall() if name not in without]
+        union = " UNION ALL ".join(
+            f"SELECT '{name}', count(*) || ' ' || coalesce(md5(string_agg(t::text, '|' ORDER BY t::text)), '')"
+            f' FROM "{name}" t'
+            for name in tables
+        )
+        cursor.execute(union)
+        return dict(cursor.fetchall())
 
 
 def drop(name: str) -> None:

@@ -7,7 +7,6 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 from uuid import UUID
 
-from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
@@ -16,6 +15,7 @@ from platform_api.core.ids import Prefix, show
 from platform_api.tenancy.admin.reading import ReadOnlyAdmin
 from platform_api.tenancy.models import User
 from provisioning.models import Resource, Run
+from tests import databases
 
 MODELS = [(model, admin) for model, admin in site._registry.items() if isinstance(admin, ReadOnlyAdmin)]
 NAMES = {admin.plural: f"admin:{model._meta.app_label}_{model._meta.model_name}" for model, admin in MODELS}
@@ -86,21 +86,5 @@ def crawl(client: Client, *, pages: int) -> dict[str, Any]:
 
 
 def contents() -> dict[str, str]:
-    """Return a digest of every table that the service may read, to tell whether anything was changed.
-
-    The session of the browser itself is the one thing that may.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND NOT relispartition"
-            " AND relnamespace = 'public'::regnamespace AND has_table_privilege(oid, 'SELECT')"
-            " AND relname <> 'django_session'"
-        )
-        tables = [name for (name,) in cursor.fetchall()]
-        union = " UNION ALL ".join(
-            f"SELECT '{name}', count(*) || ' ' || coalesce(md5(string_agg(t::text, '|' ORDER BY t::text)), '')"
-            f' FROM "{name}" t'
-            for name in tables
-        )
-        cursor.execute(union)
-        return dict(cursor.fetchall())
+    """Return a digest of every table but that of the browser's own session."""
+    return databases.contents(without={"django_session"})

@@ -1,11 +1,9 @@
+"""What the helper says, whatever is done to it or sent to it; all else is a denial."""
+
 import json
 import os
 import signal
 import socket
-import stat
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -14,65 +12,12 @@ import pytest
 from pytest_django import Settings
 
 from governance.engine import canonical, wire
-from governance.engine.policy_set import Stage
 from governance.models import PolicyOutcome
 from governance.services import policy_client
-from governance.services.policies import Decision, PolicyDeniedError, policy_decide, policy_require
+from governance.services.policies import Decision, PolicyDeniedError, policy_require
 from governance.services.policy_input import EnvironmentInput, PlanInput
-from tests.policies import ROOT, PolicyHelper, ask, wait_until
-
-RULES = """
-package provision.request.tests
-
-import rego.v1
-
-deny contains {"code": "slow", "msg": "It was slow.", "path": ["name"], "remedy": "-"} if {
-    input.name == "endless"
-    regex.match(`^(a+)+$`, "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!")
-}
-
-deny contains {"code": "odd", "msg": 7, "path": ["name"], "remedy": "-"} if input.name == "odd"
-
-deny contains {"code": "failed", "msg": "It failed.", "path": [], "remedy": "-"} if {
-    input.name == "failing"
-    to_number(input.reason) > 1
-}
-
-deny contains {"code": "echo", "msg": input.reason, "path": ["parameters", "a/b", 0], "remedy": input.name} if {
-    input.operation == "echo"
-}
-
-warn contains {"code": "seen", "msg": sprintf("%v", [opa.runtime()]), "path": [], "remedy": "-"}
-"""
-MANIFEST = """
-id: tests
-version: 3
-policies:
-  - {id: first, title: A, stage: request, enforcement_level: soft-mandatory, query: data.provision.request.tests.deny}
-  - {id: second, title: B, stage: request, enforcement_level: advisory, query: data.provision.request.tests.warn}
-"""
-
-
-def write(folder: Path, manifest: str = MANIFEST) -> Path:
-    policies = folder / "policies"
-    policies.mkdir(exist_ok=True)
-    (policies / "policy-set.yaml").write_text(manifest)
-    (policies / "rules.rego").write_text(RULES)
-    return policies
-
-
-@pytest.fixture
-def helper(tmp_path: Path, settings: Settings) -> Iterator[PolicyHelper]:
-    """A helper of the test's own, which it may harm."""
-    helper = PolicyHelper(tmp_path, write(tmp_path)).start()
-    settings.POLICY_SOCKET = helper.socket
-    yield helper
-    if helper.process.poll() is None:
-        helper.stop()
-
-
-def decide(**changes: Any) -> Decision:
-    return policy_decide(stage=Stage.REQUEST, value=ask(**changes))
+from tests.integration.governance.judging import decide, until_judged
+from tests.policies import PolicyHelper, ask, wait_until
 
 
 def assert_engine_error(decision: Decision) -> None:
@@ -86,19 +31,6 @@ def assert_engine_error(decision: Decision) -> None:
     with pytest.raises(PolicyDeniedError) as caught:
         policy_require(decision)
     assert caught.value.errors == [denial]
-
-
-def until_judged(**changes: Any) -> Decision:
-    """Ask until the helper judges again; it may be starting another evaluator."""
-    decision = decide(**changes)
-
-    def is_judged() -> bool:
-        nonlocal decision
-        decision = decide(**changes)
-        return decision.outcome != PolicyOutcome.ERROR
-
-    wait_until(is_judged, "a judgment")
-    return decision
 
 
 def test_an_ask_that_nothing_objects_to_is_allowed_by_every_policy(policy_helper: PolicyHelper) -> None:
@@ -324,87 +256,3 @@ def test_a_process_that_was_forked_does_not_speak_on_its_parents_connection(
     monkeypatch.setattr(os, "getpid", lambda: -1)
     assert decide().outcome == PolicyOutcome.ALLOW
     assert policy_client._lines.line is not before
-
-
-def test_nothing_of_the_environment_is_visible_to_a_rule(tmp_path: Path, settings: Settings) -> None:
-    helper = PolicyHelper(tmp_path, write(tmp_path)).start(DATABASE_URL="postgresql://s3cret", HOME="/root")
-    settings.POLICY_SOCKET = helper.socket
-    try:
-        (seen,) = decide().warnings
-    finally:
-        helper.stop()
-    assert "regocpp_version" in seen["detail"]  # it is opa.runtime() that was looked at
-    assert "s3cret" not in seen["detail"]
-    assert "HOME" not in seen["detail"]
-
-
-def test_the_socket_is_private(policy_helper: PolicyHelper) -> None:
-    assert stat.S_IMODE(policy_helper.socket.stat().st_mode) == 0o600
-    assert stat.S_IMODE(policy_helper.socket.parent.stat().st_mode) == 0o700
-
-
-def test_it_ends_when_asked_to_and_leaves_nothing(helper: PolicyHelper) -> None:
-    (evaluator,) = helper.evaluators()
-    assert helper.stop() == 0
-    assert not helper.socket.exists()
-    assert not Path(f"/proc/{evaluator}").exists()
-
-
-def test_a_changed_set_is_loaded_when_told_to_and_connections_stay(helper: PolicyHelper) -> None:
-    before = until_judged().policy_set
-    line = policy_client._lines.line
-    write(helper.policies.parent, manifest=MANIFEST.replace("version: 3", "version: 4"))
-    assert until_judged().policy_set == before
-    helper.reload()
-    wait_until(lambda: decide().policy_set.version == 4, "the new set")
-    assert decide().policy_set.digest != before.digest
-    assert policy_client._lines.line is line
-
-
-def test_a_set_that_cannot_be_used_leaves_the_old_one_in_force(helper: PolicyHelper) -> None:
-    write(helper.policies.parent, manifest="id: broken")
-    helper.reload()
-    wait_until(lambda: "the policy set stays as it was" in helper.log.read_text(), "the refusal")
-    assert decide().policy_set.name == "tests@3"
-
-
-BROKEN: list[tuple[Callable[[Path], object], str]] = [
-    (lambda policies: (policies / "policy-set.yaml").unlink(), "cannot be read"),
-    (lambda policies: (policies / "rules.rego").write_text("package p\nx if {"), "do not compile"),
-    (lambda policies: (policies / "rules.rego").write_text('package p\nx := "\\n"'), "between backticks"),
-]
-
-
-@pytest.mark.parametrize(("harm", "said"), BROKEN, ids=["no manifest", "no Rego", "an escape"])
-def test_it_does_not_start_with_a_set_that_cannot_be_used(
-    tmp_path: Path, harm: Callable[[Path], object], said: str
-) -> None:
-    policies = write(tmp_path)
-    harm(policies)
-    ended = run(tmp_path / "policy.sock", policies)
-    assert ended.returncode == 2
-    assert said in ended.stderr
-    assert not (tmp_path / "policy.sock").exists()
-
-
-def run(path: Path, policies: Path = ROOT / "policies") -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", "governance.engine", "--socket", path, "--policies", policies],
-        cwd=ROOT, env={}, capture_output=True, text=True, timeout=30, check=False,
-    )  # fmt: skip
-
-
-def test_it_does_not_start_where_others_could_reach_it(policy_helper: PolicyHelper, tmp_path: Path) -> None:
-    ended = run(policy_helper.socket)
-    assert ended.returncode == 1
-    assert "Another helper listens" in ended.stderr
-    assert decide().outcome == PolicyOutcome.ALLOW
-    open_folder = tmp_path / "open"
-    open_folder.mkdir()
-    open_folder.chmod(0o755)
-    ended = run(open_folder / "policy.sock")
-    assert ended.returncode == 1
-    assert "chmod 700" in ended.stderr
-    ended = run(tmp_path / ("x" * 100))
-    assert ended.returncode == 1
-    assert "too long" in ended.stderr

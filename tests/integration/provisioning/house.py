@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from django.db import connection
 from django.http import HttpResponse
 
 from catalog.manifest.reading import candidate_read
@@ -24,6 +23,7 @@ from provisioning.services.execution.claims import Claim, LeaseTerms, run_claim,
 from provisioning.services.execution.credentials import RunCredentials, credentials_ensure, credentials_try
 from provisioning.services.execution.outcomes import run_applied
 from provisioning.states import LIVE_RUN, RunStatus
+from tests import databases
 from tests.modules import MANIFEST, module_write
 from tests.people import TESTS, People, Person
 
@@ -181,20 +181,8 @@ def quota(scope: str = "project:checkout", kind: str = "points") -> tuple[int, i
 
 
 def contents() -> dict[str, str]:
-    """Return a digest of all rows of every table but the audit trail, to tell whether anything was changed."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
-            " AND relname NOT LIKE 'audit_event%' AND has_table_privilege(oid, 'SELECT') AND relname <> 'api_token'"
-        )
-        tables = [name for (name,) in cursor.fetchall()]
-        union = " UNION ALL ".join(
-            f"SELECT '{name}', count(*) || ' ' || coalesce(md5(string_agg(t::text, '|' ORDER BY t::text)), '')"
-            f' FROM "{name}" t'
-            for name in tables
-        )
-        cursor.execute(union)
-        return dict(cursor.fetchall())
+    """Return a digest of every table but the audit trail and what a token notes of its use."""
+    return databases.contents(without={"audit_event", "api_token"})
 
 
 def _publish(folder: Path) -> OfferingVersion:

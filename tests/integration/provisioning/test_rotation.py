@@ -1,8 +1,7 @@
-"""Rotations over HTTP: who may ask for one, what refuses it, what it shows afterwards."""
+"""Rotations over HTTP: who may ask for one, what refuses it, and what becomes of one that is overtaken."""
 
 import re
 import threading
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,15 +22,12 @@ from platform_api.core.sealing import unseal_json
 from platform_api.tenancy.models.scopes import READING
 from platform_api.tenancy.models.tokens import TokenKind
 from platform_api.tenancy.services.tokens import token_issue
-from provisioning.models import Credential, ProvisioningRequest, Resource, Run
-from provisioning.services.execution.endings import RunFailure
-from provisioning.services.execution.outcomes import run_failed
+from provisioning.models import ProvisioningRequest, Resource, Run
 from provisioning.states import ResourceStatus, RunStatus
 from tests import databases
-from tests.credentials import kept, password_of, stand
+from tests.credentials import kept, stand
 from tests.integration.provisioning.house import (
     House,
-    begin_apply,
     body_of,
     carry_out,
     claim,
@@ -43,42 +39,12 @@ from tests.integration.provisioning.house import (
     shown,
 )
 from tests.integration.provisioning.problems import refused
-from tests.integration.provisioning.test_credentials import everything, reveal
+from tests.integration.provisioning.rotation import Ask, broken_in_apply, long, short
+from tests.integration.provisioning.test_credentials import reveal
 from tests.integration.provisioning.together import at_once
 from tests.modules import MANIFEST, OUTPUTS, VARIABLES, module_write
 from tests.people import TESTS, Person
 from tests.waiting import wait_until
-
-BROKEN = RunFailure(code="broken", kind="permanent", detail="It broke.", remedy="Mend it.")
-Ask = Callable[..., HttpResponse]
-
-
-def short(house: House, resource: str | None = None, *, by: Person | None = None, **options: Any) -> HttpResponse:
-    return house.post(f"resources/{resource or house.orders}/credentials/rotate", by=by, **options)
-
-
-def long(house: House, resource: str | None = None, *, by: Person | None = None, **options: Any) -> HttpResponse:
-    return house.change("rotate", resource, by=by, **options)
-
-
-def told(house: House, resource: str | None = None) -> dict[str, Any]:
-    """Return what a resource's page tells of its credentials."""
-    body = body_of(house.owner.client.get(f"/api/v1/resources/{resource or house.orders}"))
-    credentials: dict[str, Any] = body["credentials"]
-    return credentials
-
-
-def rotated(house: House) -> None:
-    assert short(house).status_code == 202
-    carry_out(resource_of(house.orders))
-
-
-def broken_in_apply(house: House, resource: str | None = None) -> None:
-    """Let the waiting run fail when its apply had begun."""
-    claimed = claim(resource_of(resource or house.orders))
-    prepare(claimed)
-    begin_apply(claimed)
-    run_failed(claimed, BROKEN, has_applied=True)
 
 
 @pytest.fixture
@@ -274,138 +240,6 @@ def test_what_cannot_be_ordered_any_more_is_rotated_all_the_same(house: House) -
     assert stand(resource) == ["replaced", "current"]
 
 
-def test_new_ones_are_shown_once_and_the_page_tells_of_both(house: House) -> None:
-    first = body_of(reveal(house))["password"]
-    begun = told(house)
-    assert begun == {
-        "number": 1,
-        "made_at": begun["made_at"],
-        "revealed_at": begun["revealed_at"],
-        "revealed_by": "owner",
-        "pending": None,
-        "url": f"/api/v1/resources/{house.orders}/credentials",
-        "rotate_url": f"/api/v1/resources/{house.orders}/credentials/rotate",
-        "replaced": [],
-    }
-    assert None not in {begun["made_at"], begun["revealed_at"]}
-    rotated(house)
-    now = told(house)
-    (former,) = now["replaced"]
-    assert (now["number"], now["revealed_at"], now["revealed_by"], now["pending"]) == (2, None, None, None)
-    assert former == {
-        "number": 1,
-        "made_at": begun["made_at"],
-        "revealed_at": begun["revealed_at"],
-        "replaced_at": former["replaced_at"],
-    }
-    assert begun["revealed_at"] < former["replaced_at"]
-    answer = reveal(house, by=house.people.lead)
-    assert answer.status_code == 201
-    assert body_of(answer)["password"] not in {first, ""}
-    assert told(house)["revealed_by"] == "lead"
-    assert [event.after for event in AuditEvent.objects.filter(action="credentials.revealed").order_by("id")] == [
-        {"number": 1},
-        {"number": 2},
-    ]
-
-
-def test_the_refusal_of_a_second_look_says_where_to_rotate(house: House) -> None:
-    reveal(house)
-    body = body_of(reveal(house))
-    assert body["code"] == "credentials_already_revealed"
-    assert body["remedy"] == f"Rotate them: POST /api/v1/resources/{house.orders}/credentials/rotate."
-    assert house.post(body["remedy"].removeprefix("Rotate them: POST /api/v1/").removesuffix(".")).status_code == 202
-
-
-def test_ones_that_nobody_was_shown_can_be_rotated(house: House) -> None:
-    before = password_of(resource_of(house.orders))
-    rotated(house)
-    assert body_of(reveal(house))["password"] != before
-    assert told(house)["replaced"][0]["revealed_at"] is None
-
-
-@pytest.mark.parametrize("is_revealed", [False, True])
-def test_nothing_is_shown_while_a_rotation_is_under_way(house: House, *, is_revealed: bool) -> None:
-    if is_revealed:
-        reveal(house)
-    run = body_of(short(house))["run"]["id"]
-    for _ in range(2):
-        refused(lambda: reveal(house), 409, "credentials_not_ready")
-        answer = body_of(reveal(house))
-        assert (answer["detail"], answer["remedy"]) == (
-            f"Run {run} (rotate) works on them.",
-            "Wait until it has ended.",
-        )
-        if run_of(resource_of(house.orders)).status == RunStatus.PENDING:
-            prepare(claim(resource_of(house.orders)))
-    page = told(house)
-    assert (page["number"], page["pending"]["number"]) == (1, 2)
-    assert (page["revealed_at"] is not None) == is_revealed
-
-
-@pytest.mark.parametrize("is_revealed", [False, True])
-def test_nothing_is_shown_after_a_rotation_that_may_have_taken_place(house: House, *, is_revealed: bool) -> None:
-    if is_revealed:
-        reveal(house)
-    short(house)
-    broken_in_apply(house)
-    refused(lambda: reveal(house), 409, "credentials_not_ready")
-    remedy = body_of(reveal(house))["remedy"]
-    assert remedy == f"Finish it: POST /api/v1/resources/{house.orders}/credentials/rotate."
-    assert told(house)["pending"]["number"] == 2
-    rotated(house)
-    assert reveal(house).status_code == 201
-    assert (told(house)["number"], told(house)["pending"]) == (2, None)
-
-
-def test_after_a_rotation_that_changed_nothing_the_former_ones_are_shown(house: House) -> None:
-    password = password_of(resource_of(house.orders))
-    short(house)
-    claimed = claim(resource_of(house.orders))
-    prepare(claimed)
-    run_failed(claimed, BROKEN, has_applied=False)
-    assert body_of(reveal(house))["password"] == password
-    page = told(house)
-    assert (page["number"], page["pending"], page["replaced"]) == (1, None, [])
-
-
-def test_an_update_that_failed_leaves_the_way_to_rotate(house: House) -> None:
-    house.change("update")
-    broken_in_apply(house)
-    refused(lambda: reveal(house), 409, "credentials_not_ready")
-    assert f"POST /api/v1/resources/{house.orders}/credentials/rotate" in body_of(reveal(house))["remedy"]
-    rotated(house)
-    assert resource_of(house.orders).status == ResourceStatus.READY
-    assert reveal(house).status_code == 201
-
-
-def test_of_what_is_gone_the_last_number_is_told_and_nothing_shown(house: House) -> None:
-    rotated(house)
-    reveal(house)
-    house.change("deprovision", confirm="orders")
-    carry_out(resource_of(house.orders))
-    page = told(house)
-    assert (page["number"], page["revealed_by"], [each["number"] for each in page["replaced"]]) == (2, "owner", [1])
-    refused(lambda: reveal(house), 409, "credentials_not_ready")
-    assert body_of(reveal(house))["remedy"] == "Order a new one."
-    assert not Credential.objects.filter(resource=resource_of(house.orders), sealed__isnull=False).exists()
-
-
-def test_ten_former_ones_are_told_of_the_newest_first_and_in_lists_too(house: House) -> None:
-    for number in range(13):
-        rotated(house)
-        if number % 3 == 0:  # ones that were given up in between count for nothing
-            short(house)
-            claimed = claim(resource_of(house.orders))
-            prepare(claimed)
-            run_failed(claimed, BROKEN, has_applied=False)
-    numbers = [each["number"] for each in told(house)["replaced"]]
-    in_use = Credential.objects.filter(resource=resource_of(house.orders), replaced_at__isnull=False)
-    assert numbers == list(in_use.order_by("-number").values_list("number", flat=True))[:10]
-    listed = body_of(house.owner.client.get("/api/v1/resources"))["results"]
-    assert [row["credentials"] for row in listed] == [told(house)]
-
-
 def test_a_deprovision_overtakes_a_rotation_that_waits_and_what_was_made_is_given_up(house: House) -> None:
     short(house)
     resource = resource_of(house.orders)
@@ -430,23 +264,6 @@ def test_a_rotation_that_waits_is_canceled_and_what_was_made_is_given_up(house: 
     assert house.post(f"runs/{run}/cancel", {}).status_code == 202
     assert (stand(resource), resource_of(house.orders).status) == (["current", "discarded"], ResourceStatus.READY)
     assert reveal(house).status_code == 201
-
-
-def test_no_password_stands_in_any_table_at_any_time(house: House) -> None:
-    resource = resource_of(house.orders)
-    secrets = {*kept(resource)[0].secrets}
-    dumps = [everything()]
-    short(house)
-    broken_in_apply(house)
-    secrets |= {*kept(resource)[0].secrets}
-    dumps.append(everything())
-    rotated(house)
-    dumps.append(everything())
-    secrets.add(body_of(reveal(house))["password"])
-    dumps.append(everything())
-    assert len(secrets) == 4  # two passwords, two verifiers
-    assert all(resource.physical_name in dump for dump in dumps)
-    assert [secret for secret in secrets for dump in dumps if secret in dump] == []
 
 
 @pytest.mark.parametrize("operation", ["update", "rotate"])
