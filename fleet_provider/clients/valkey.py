@@ -106,6 +106,15 @@ class Session:
             if cursor == "0":
                 return
 
+    def described(self, what: str, *of: str) -> list[dict[str, Any]]:
+        """Return what XINFO tells of a stream's groups, or of a group's consumers: one for each.
+
+        Args:
+            what: ``GROUPS`` or ``CONSUMERS``.
+            *of: The stream's key, and the group's name for its consumers.
+        """
+        return [dict(zip(words[::2], words[1::2], strict=True)) for words in self.call("XINFO", what, *of)]
+
     def close(self) -> None:
         """End the connection."""
         self._answers.close()

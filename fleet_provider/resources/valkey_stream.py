@@ -231,8 +231,7 @@ def _found(session: Session, key: str) -> _Found:
 
 def _groups(session: Session, key: str) -> dict[str, str]:
     """Return the id of the entry that was delivered last, by group."""
-    described = [dict(zip(words[::2], words[1::2], strict=True)) for words in session.call("XINFO", "GROUPS", key)]
-    return {said["name"]: said["last-delivered-id"] for said in described}
+    return {said["name"]: said["last-delivered-id"] for said in session.described("GROUPS", key)}
 
 
 def _settle(session: Session, planned: State, *, old_group: str) -> None:

@@ -1,6 +1,7 @@
 """Streams and keyspaces that grew beyond their limits are brought back, and no others are touched."""
 
 from collections.abc import Callable, Iterator
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -9,8 +10,8 @@ import redis
 from fleet_provider.clients.valkey import Session
 from fleet_provider.faults import Fault
 from fleet_provider.limits import limits_keep
-from fleet_provider.limits.removals import LARGEST_COLLECTION, What
-from fleet_provider.limits.streams import MOST_CONSUMERS
+from fleet_provider.limits.removals import LARGEST_COLLECTION, Removal, What
+from fleet_provider.limits.streams import _CONSUMERS_REMOVE, MOST_CONSUMERS, streams_keep
 from fleet_provider.resources.register import Entry, Kind, entry_write
 from tests.integration.fleet_valkey import ValkeyFleet
 
@@ -209,7 +210,8 @@ def test_a_group_has_so_many_idle_consumers_and_those_that_hold_something_stay(n
 
     left = {it["name"] for it in valkey.admin.xinfo_consumers(key, "workers")}
     assert len(left) == MOST_CONSUMERS
-    assert "holder" in left
+    assert {"holder", f"consumer-{MOST_CONSUMERS + 499}"} <= left
+    assert "consumer-0" not in left, "the longest idle goes first"
     (again,) = add(valkey, key, count=1)
     assert valkey.admin.xreadgroup("workers", "consumer-0", {key: ">"})[0][1][0][0] == again
     assert valkey.admin.xack(key, "workers", held, again) == 2
@@ -239,6 +241,64 @@ def test_groups_beside_the_one_of_the_register_are_removed_while_it_is_there(nam
     assert kept(valkey) == {(What.GROUPS, key): 2}
 
     assert [it["name"] for it in valkey.admin.xinfo_groups(key)] == ["workers"]
+
+
+class Interrupted(Session):
+    """A connection on which something happens once a group was described, and before it is acted upon."""
+
+    def __init__(self, session: Session, happens: Callable[[], object]) -> None:
+        self.__dict__.update(session.__dict__)
+        self.happens = happens
+
+    def described(self, what: str, *of: str) -> list[dict[str, Any]]:
+        found = super().described(what, *of)
+        self.happens()
+        return found
+
+
+def interrupted(valkey: ValkeyFleet, happens: Callable[[], object]) -> list[Removal]:
+    client = valkey.client()
+    try:
+        return client.run("Keeping limits", lambda session: streams_keep(Interrupted(session, happens)))
+    finally:
+        client.close()
+
+
+def test_a_run_that_changes_the_register_meanwhile_keeps_its_groups(name: str, valkey: ValkeyFleet) -> None:
+    key = f"{name}:stream"
+    register(valkey, Kind.STREAM, key, group="workers", max_length=100, max_bytes=MIB)
+    for group in ("workers", "next"):
+        valkey.admin.xgroup_create(key, group, "0", mkstream=True)
+
+    def renamed() -> None:
+        register(valkey, Kind.STREAM, key, group="next", max_length=100, max_bytes=MIB)
+
+    assert interrupted(valkey, renamed) == []
+
+    assert {it["name"] for it in valkey.admin.xinfo_groups(key)} == {"workers", "next"}
+
+
+def test_a_stream_that_goes_while_its_groups_are_looked_at_ends_nothing(name: str, valkey: ValkeyFleet) -> None:
+    key, other = f"{name}:stream", f"{name}:stream-2"
+    for each in (key, other):
+        register(valkey, Kind.STREAM, each, group="workers", max_length=10, max_bytes=MIB)
+        for group in ("workers", "foreign"):
+            valkey.admin.xgroup_create(each, group, "0", mkstream=True)
+
+    assert {it.of for it in interrupted(valkey, lambda: valkey.admin.delete(key))} == {other}
+
+
+def test_a_consumer_that_took_something_since_it_was_looked_at_stays(name: str, valkey: ValkeyFleet) -> None:
+    key = f"{name}:stream"
+    valkey.admin.xgroup_create(key, "workers", "0", mkstream=True)
+    (held,) = add(valkey, key, count=1)
+    valkey.admin.xreadgroup("workers", "holder", {key: ">"})
+    valkey.admin.xgroup_createconsumer(key, "workers", "idle")
+
+    assert valkey.admin.eval(_CONSUMERS_REMOVE, 1, key, "workers", "holder", "idle") == 1
+
+    assert [it["name"] for it in valkey.admin.xinfo_consumers(key, "workers")] == ["holder"]
+    assert valkey.admin.xack(key, "workers", held) == 1
 
 
 def test_what_the_register_does_not_know_and_what_it_holds_in_nonsense_is_left_alone(
