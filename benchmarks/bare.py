@@ -15,7 +15,7 @@ from pathlib import Path
 from benchmarks.figures import cpu_ms
 from fleet_provider.address import CREDENTIALS_FILE_VARIABLE
 from platform_api.core.credentials import password_make, scram_sha_256_verifier
-from platform_api.embedded.folder import CHECKOUT
+from platform_api.embedded.folder import CHECKOUT, private_write
 from platform_api.process.programs import terraform_find
 from platform_api.terraform.cli import environment_build
 from platform_api.terraform.spec import ProviderWay, Template
@@ -74,13 +74,13 @@ class Bare:
         shutil.copytree(self.template.folder, folder, symlinks=True, dirs_exist_ok=True)
         name = f"bare_{uuid.uuid4().hex}"
         inputs = {"name": name, "managed_by": name, "password_verifier": scram_sha_256_verifier(password_make())}
-        _private_write(folder / "inputs.tfvars.json", json.dumps(inputs))
+        private_write(folder / "inputs.tfvars.json", json.dumps(inputs))
         with ExitStack() as held:
             provider: Mapping[str, str] = {}
             fds: tuple[int, ...] = ()
             pid = 0
             if way is ProviderWay.LAUNCH:
-                _private_write(folder / "fleet.json", json.dumps(self.credentials))
+                private_write(folder / "fleet.json", json.dumps(self.credentials))
                 provider = {CREDENTIALS_FILE_VARIABLE: str(folder / "fleet.json")}
             else:
                 handle = held.enter_context(self.zygote.provider_start(folder, self.credentials))
@@ -138,11 +138,6 @@ def bare_make(*, fleet_url: str) -> Iterator[Bare]:
             )
         finally:
             zygote.stop()
-
-
-def _private_write(path: Path, text: str) -> None:
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        file.write(text)
 
 
 def _children_ms() -> float:

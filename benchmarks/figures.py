@@ -44,12 +44,6 @@ def family(pid: int) -> list[int]:
     return [pid, *(process.pid for process in descendants(pid))]
 
 
-def parent_of(pid: int) -> int:
-    """Return who started a process; 0 when it is gone."""
-    fields = _fields(pid)
-    return int(fields[1]) if fields else 0
-
-
 def command_of(pid: int) -> str:
     """Return a process's command line; empty when it is gone."""
     try:

@@ -146,7 +146,10 @@ def _wake(stack: Stack) -> dict[str, Any]:
                 "SELECT extract(epoch FROM started_at - created_at)::float8 FROM run WHERE id = %s",
                 [parse(Prefix.RUN, request["run"]["id"])],
             ).fetchone()
-            woken.append(float(row[0]) if row else 0.0)
+            if row is None:
+                msg = "the run is not in the database"
+                raise RuntimeError(msg)
+            woken.append(row[0])
             stack.wait(stack.give_back(request))
     return {
         "wake_ratio": ratio(median_ms(woken), median_ms(noop)),

@@ -16,17 +16,18 @@ from typing import Any
 import httpx
 import psycopg
 
-from benchmarks.figures import command_of, cpu_ms, family, parent_of
+from benchmarks.figures import command_of, cpu_ms, family
 from platform_api.embedded.demo.access import access_make
 from platform_api.embedded.demo.stage import PROJECT
-from platform_api.embedded.environment import environment_read
+from platform_api.embedded.environment import secret_read
 from platform_api.embedded.folder import CHECKOUT, StateFolder
 from platform_api.embedded.ports import DEFAULT_RANGE, port_pick
 from platform_api.embedded.state import State, state_load
+from platform_api.process.table import process_row
+from provisioning.states import FINAL_REQUEST
 
 POLL_SECONDS = 0.02
 _FINAL_SECONDS = 120
-_FINAL = {"completed", "failed", "canceled"}
 _MANY = "1000000"
 Json = dict[str, Any]
 
@@ -45,7 +46,11 @@ class Stack:
 
     def setting(self, name: str) -> str:
         """Return one of the stack's secret settings, e.g. ``REDIS_URL``."""
-        return Path(environment_read(self.folder)[f"{name}_FILE"]).read_text(encoding="utf-8").strip()
+        value = secret_read(name, {}, folder=self.folder)
+        if value is None:
+            msg = f"the stack has no {name}"
+            raise RuntimeError(msg)
+        return value
 
     def pid(self, part: str) -> int:
         """Return the process of a part or server."""
@@ -89,7 +94,7 @@ class Stack:
             RuntimeError: It failed, or took longer than two minutes.
         """
         deadline = time.monotonic() + _FINAL_SECONDS
-        while (found := self.get(f"requests/{request['id']}"))["status"] not in _FINAL:
+        while (found := self.get(f"requests/{request['id']}"))["status"] not in FINAL_REQUEST:
             if time.monotonic() > deadline:
                 msg = f"not final after {_FINAL_SECONDS} s: {found}"
                 raise RuntimeError(msg)
@@ -106,7 +111,8 @@ class Stack:
         that nobody waits for, and are not in it.
         """
         celery = self.pid("worker")
-        pool = [pid for pid in family(celery) if parent_of(pid) == celery and "zygote" not in command_of(pid)]
+        rows = [row for row in map(process_row, family(celery)) if row is not None and row.parent == celery]
+        pool = [row.pid for row in rows if "zygote" not in command_of(row.pid)]
         own = cpu_ms([celery, *pool], with_children=False)
         parts = ("api", "dispatcher", "policy", "control-postgres", "broker")
         measured = {part: cpu_ms(family(self.pid(part)), with_children=True) for part in parts}

@@ -21,9 +21,10 @@ def family_pss(pid: int) -> int | None:
     Returns:
         Bytes, or None where it is not known.
     """
-    sizes = [own_pss(member) for member in (pid, *(process.pid for process in descendants(pid)))]
-    known = [size for size in sizes if size is not None]
-    return sum(known) if known else None
+    own = own_pss(pid)
+    if own is None:  # nothing would be known of those below it either
+        return None
+    return own + sum(own_pss(process.pid) or 0 for process in descendants(pid))
 
 
 def own_pss(pid: int) -> int | None:

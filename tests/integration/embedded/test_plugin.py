@@ -10,6 +10,7 @@ import pytest
 
 from platform_api.embedded.folder import CHECKOUT
 from platform_api.embedded.ports import port_is_free
+from platform_api.embedded.servers import ServerName
 from tests.waiting import wait_until
 
 _NAMES = (
@@ -28,9 +29,8 @@ import os, pathlib, time
 from platform_api.embedded.ready import postgres_answers, valkey_answers
 place = pathlib.Path(__file__).parent
 missing = [name for name in {_NAMES!r} if not os.environ.get(name)]
-(place / "ports").write_text(" ".join(
-    os.environ[name].rsplit(":", 1)[1].split("/")[0] for name in os.environ if name.endswith("_URL")
-))
+ports = " ".join(os.environ[name].rsplit(":", 1)[1].split("/")[0] for name in os.environ if name.endswith("_URL"))
+(place / "ports").write_text(ports)
 """
 _SERVED = """
 def test_served():
@@ -50,6 +50,10 @@ def test_given():
     assert os.environ["DATABASE_URL"] == "postgresql://given:1/x"
     assert "DATABASE_OWNER_URL" not in os.environ
 """
+_NOTED = """
+def test_noted():
+    (place / f"noted-{os.environ['PYTEST_XDIST_WORKER']}").write_text(ports)
+"""
 _INTERRUPTIBLE = """
 import os, signal, sys
 signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -57,7 +61,7 @@ os.execv(sys.argv[1], sys.argv[1:])
 """
 
 
-def start(folder: Path, code: str, **settings: str) -> subprocess.Popen[str]:
+def start(folder: Path, code: str, *options: str, **settings: str) -> subprocess.Popen[str]:
     (folder / "pytest.ini").write_text("[pytest]\n")
     (folder / "test_inner.py").write_text(_HEAD + code)
     (folder / "temporary").mkdir()
@@ -67,7 +71,8 @@ def start(folder: Path, code: str, **settings: str) -> subprocess.Popen[str]:
             *(sys.executable, "-c", _INTERRUPTIBLE),
             *(sys.executable, "-m", "pytest", "-c", str(folder / "pytest.ini")),
             *("-p", "tests.plugins.servers", "-p", "no:django", "-p", "no:cacheprovider"),
-            str(folder / "test_inner.py"),
+            *options,
+            str(folder),
         ),
         cwd=CHECKOUT,
         env={"PATH": os.environ["PATH"], "TMPDIR": str(folder / "temporary"), **settings},
@@ -113,6 +118,25 @@ def test_servers_are_gone_after_an_interrupt(tmp_path: Path) -> None:
     finish(process)
     assert process.returncode == pytest.ExitCode.INTERRUPTED
     assert left_nothing(tmp_path)
+
+
+def test_each_of_several_processes_has_servers_of_its_own(tmp_path: Path) -> None:
+    together = tmp_path / "test_other.py"
+    together.write_text(_HEAD + _NOTED)
+    process = start(tmp_path, _NOTED, "-n", "2", "-p", "tests.plugins.sharing")
+    output = finish(process)
+    assert process.returncode == 0, output
+    noted = {place.name: {*place.read_text().split()} for place in tmp_path.glob("noted-*")}
+    assert set(noted) == {"noted-gw0", "noted-gw1"}
+    first, second = noted.values()
+    assert len(first) == len(second) == len(ServerName)
+    assert not first & second
+
+
+def test_several_processes_do_not_share_what_the_environment_gives(tmp_path: Path) -> None:
+    process = start(tmp_path, _GIVEN, "-n", "2", DATABASE_URL="postgresql://given:1/x")
+    assert "Several test processes cannot share the servers that the environment names" in finish(process)
+    assert process.returncode not in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}
 
 
 def test_what_the_environment_gives_is_used_as_it_is(tmp_path: Path) -> None:
