@@ -114,6 +114,7 @@ class ConnectionChangeForm(_ConnectionForm):
     admin_url = AdminUrlField(
         label="New admin URL", required=False, help_text="Leave empty to keep the one there is, which is never shown."
     )
+    version = forms.DateTimeField(widget=forms.HiddenInput)
     field_order = ("tiers", "teams", "host", "port", "admin_url", "is_active")
 
     @classmethod
@@ -123,13 +124,14 @@ class ConnectionChangeForm(_ConnectionForm):
 
     @classmethod
     def initial_of(cls, thing: Connection) -> dict[str, Any]:
-        """Return all but the secret."""
+        """Return all but the secret, and the version that it is judged by."""
         return {
             "tiers": thing.tiers,
             "teams": [team.slug for team in thing.teams.all()],
             "host": thing.endpoint.get("host"),
             "port": thing.endpoint.get("port"),
             "is_active": thing.is_active,
+            "version": thing.updated_at,
         }
 
     def kind_given(self) -> str | None:
@@ -141,6 +143,7 @@ class ConnectionChangeForm(_ConnectionForm):
         url = self.cleaned_data["admin_url"]
         return connection_change(
             connection_id=thing.pk,
+            version=self.cleaned_data["version"],
             facts=self.facts(),
             credentials={"url": url} if url else None,
             caller=caller,

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +12,7 @@ from catalog.models import Connection
 from catalog.models.connections import ConnectionKind, Tier
 from platform_api.audit.services.events import event_record
 from platform_api.core.callers import Caller
-from platform_api.core.errors import ConflictError
+from platform_api.core.errors import ConflictError, PreconditionError
 from platform_api.core.ids import UnknownIdError
 from platform_api.core.sealing import seal_json, unseal_json
 from platform_api.tenancy.models import Team
@@ -33,6 +34,14 @@ class ConnectionTakenError(ConflictError):
     code = "name_taken"
     title = "The name is taken"
     remedy = "Choose another slug, or change the connection that has it."
+
+
+class ConnectionVersionMismatchError(PreconditionError):
+    """Somebody else has changed the connection since the caller looked."""
+
+    code = "version_mismatch"
+    title = "It was changed in the meantime"
+    remedy = "Read it again, and decide again."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,23 +119,28 @@ def connection_create(
 
 
 def connection_change(
-    *, connection_id: UUID, facts: ConnectionFacts, credentials: Credentials | None, caller: Caller
+    *, connection_id: UUID, version: datetime, facts: ConnectionFacts, credentials: Credentials | None, caller: Caller
 ) -> Connection:
     """Change what differs; where nothing differs, nothing is written.
 
     Args:
         connection_id: The connection.
+        version: When it had been changed last, as the caller saw it.
         facts: All that may be told of it from now on.
         credentials: The admin's new ones; None keeps those that there are.
         caller: Who does it.
 
     Raises:
         UnknownIdError: There is none.
+        ConnectionVersionMismatchError: Somebody else has changed it since.
     """
     with transaction.atomic():
         found = Connection.objects.select_for_update().filter(pk=connection_id).first()
         if found is None:
             raise UnknownIdError
+        if found.updated_at != version:
+            msg = f"{found.slug} was changed at {found.updated_at:%Y-%m-%d %H:%M:%S} UTC, after you read it."
+            raise ConnectionVersionMismatchError(msg)
         return _write(found, facts, credentials, caller=caller)
 
 

@@ -47,6 +47,13 @@ def change(client: Client, plural: str, prefix: Prefix, thing: Any, **form: Any)
     return client.post(page_of(plural, prefix, thing.pk), form)
 
 
+def version_of(client: Client, connection: Connection) -> str:
+    """Return what a connection's page has in its form to tell by whether somebody else has changed it since."""
+    page = client.get(page_of("Connections", Prefix.CONNECTION, connection.pk)).content.decode()
+    (version,) = re.findall(r'<input type="hidden" name="version" value="([^"]+)"', page)
+    return str(version)
+
+
 def newest_events() -> list[AuditEvent]:
     """Return what was recorded of sessions, the oldest first."""
     return list(AuditEvent.objects.filter(auth_method="session").order_by("pk"))
@@ -183,20 +190,44 @@ def test_a_connection_is_made_and_its_secret_is_sealed_and_never_shown(admin: Cl
 
 def test_a_connection_keeps_its_secret_unless_another_is_given(admin: Client, orders: Orders) -> None:
     connection = orders.target
-    form = {"tiers": ["production"], "teams": "", "host": "new.example.com", "port": "6000"}
-    assert is_done(change(admin, "Connections", Prefix.CONNECTION, connection, **form))
+
+    def changed_to(**secret: str) -> HttpResponse:
+        form = {"tiers": ["production"], "teams": "", "host": "new.example.com", "port": "6000", **secret}
+        version = version_of(admin, connection)
+        answer: HttpResponse = change(admin, "Connections", Prefix.CONNECTION, connection, version=version, **form)
+        return answer
+
+    assert is_done(changed_to())
     event = only_event("connection.changed", orders.people)
     assert event.after is not None
     assert (event.after["credentials_changed"], event.after["is_active"]) == (False, False)
     assert ADMIN_PASSWORD in connection_credentials(connection=Connection.objects.get(pk=connection.pk))["url"]
-    assert is_done(change(admin, "Connections", Prefix.CONNECTION, connection, admin_url=URL, **form))
+    assert is_done(changed_to(admin_url=URL))
     changed = newest_events()[-1]
     assert changed.after is not None
     assert changed.after["credentials_changed"] is True
     assert connection_credentials(connection=Connection.objects.get(pk=connection.pk)) == {"url": URL}
-    assert is_done(change(admin, "Connections", Prefix.CONNECTION, connection, **form))
+    assert is_done(changed_to())
     assert len(newest_events()) == 2
     assert "hunter2" not in str(AuditEvent.objects.values())
+
+
+def test_a_connection_is_changed_only_by_who_saw_it_as_it_is(admin: Client, orders: Orders) -> None:
+    connection = orders.target
+    form = {"tiers": ["production"], "teams": "", "host": "new.example.com", "port": "6000"}
+    form |= {"is_active": "on", "version": version_of(admin, connection)}
+    assert is_done(change(admin, "Connections", Prefix.CONNECTION, connection, **form))
+    only_event("connection.changed", orders.people)
+    form |= {"host": "old.example.com", "admin_url": URL}
+    answer = change(admin, "Connections", Prefix.CONNECTION, connection, **form)
+    assert answer.status_code == 200
+    assert "main was changed at" in text_of(answer)
+    assert "Read it again, and decide again." in text_of(answer)
+    refused = newest_events()[-1]
+    assert (refused.action, refused.code) == ("call.refused", "version_mismatch")
+    kept = Connection.objects.get(pk=connection.pk)
+    assert kept.endpoint == {"host": "new.example.com", "port": 6000}
+    assert ADMIN_PASSWORD in connection_credentials(connection=kept)["url"]
 
 
 UNUSABLE_URLS = [
@@ -234,8 +265,9 @@ def test_a_connection_does_not_change_to_a_url_that_no_run_could_use(
     sound = {"postgres": URL, "valkey": VALKEY_URL}[kind]
     assert is_done(add(admin, "Connections", **{**CONNECTION, "kind": kind, "teams": "", "admin_url": sound}))
     connection = Connection.objects.get(slug="second")
-    before = contents()
     form = {"tiers": ["production"], "teams": "", "host": "new.example.com", "port": "6000", "admin_url": url}
+    form["version"] = version_of(admin, connection)
+    before = contents()
     answer = change(admin, "Connections", Prefix.CONNECTION, connection, **form)
     assert answer.status_code == 200
     assert problem in text_of(answer)
