@@ -19,6 +19,8 @@ from provisioning.admin.filters import CreatorFilter, OfferingFilter
 from provisioning.admin.parts import SHOWN
 from provisioning.models import ComponentNeed, Environment, Resource
 from provisioning.models.environments import Tier
+from provisioning.selectors.environment_shapes import environment_status_of
+from provisioning.selectors.environments import environments_told
 
 
 class TierFilter(ChoiceFilter):
@@ -38,7 +40,7 @@ class EnvironmentAdmin(ReadOnlyAdmin):
     prefix = Prefix.ENVIRONMENT
     plural = "Environments"
     about = "Groups of resources in a project."
-    list_display = ("name", "status_shown", "offering", "tier", "place", "creator", "expires", "when")
+    list_display = ("name", "desired_shown", "offering", "tier", "place", "creator", "expires", "closed", "when")
     list_filter = (TeamFilter, ProjectFilter, OfferingFilter, TierFilter, CreatorFilter, SinceFilter, UntilFilter)
     search_fields = ("name__startswith",)
     search_help_text = "An id, or the beginning of a name."
@@ -47,10 +49,14 @@ class EnvironmentAdmin(ReadOnlyAdmin):
         """Return environments with whose they are, and what they were ordered as."""
         return Environment.objects.select_related("project__team", "offering_version__offering")
 
-    @admin.display(description="status")
-    def status_shown(self, environment: Environment) -> object:
-        """Return whether it is there."""
-        return Status(self.status(environment))
+    def get_page_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Return environments with what is in them, which says where they stand."""
+        return environments_told()
+
+    @admin.display(description="desired")
+    def desired_shown(self, environment: Environment) -> object:
+        """Return what its owners want; where it stands follows from all that is in it, which a page alone reads."""
+        return Status(environment.desired)
 
     @admin.display(description="offering")
     def offering(self, environment: Environment) -> object:
@@ -73,14 +79,19 @@ class EnvironmentAdmin(ReadOnlyAdmin):
         """Return when it goes."""
         return environment.expires_at
 
+    @admin.display(description="closed")
+    def closed(self, environment: Environment) -> object:
+        """Return since when nothing is left of it."""
+        return environment.closed_at
+
     @admin.display(description="made")
     def when(self, environment: Environment) -> object:
         """Return when it was made."""
         return environment.created_at
 
     def status(self, thing: Environment) -> str:
-        """Return whether it is there."""
-        return "closed" if thing.closed_at is not None else thing.desired
+        """Return where it stands, in the word that the API has for it."""
+        return environment_status_of(thing)
 
     def sections(self, request: HttpRequest, thing: Environment) -> Sequence[Section]:
         """Return the environment, what is in it, and its events."""
@@ -96,6 +107,7 @@ class EnvironmentAdmin(ReadOnlyAdmin):
         return [
             ("Name", thing.name),
             ("Tier", Tier(thing.tier).label),
+            ("Status", Status(self.status(thing))),
             ("Desired", Status(thing.desired)),
             ("Team", Ref(prefix=Prefix.TEAM, id=thing.project.team_id, text=thing.project.team.slug)),
             ("Project", Ref(prefix=Prefix.PROJECT, id=thing.project_id, text=thing.project.slug)),

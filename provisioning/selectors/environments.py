@@ -10,8 +10,8 @@ from provisioning.models import ComponentNeed, Environment, ProvisioningRequest,
 from provisioning.states import LIVE_RESOURCE
 
 
-def environments_visible(*, caller: Caller) -> QuerySet[Environment]:
-    """Return the environments of the caller's projects, with what their shape needs.
+def environments_told() -> QuerySet[Environment]:
+    """Return environments with whose they are, what they were ordered as, and what is in them.
 
     What is gone is left out, unless it is a component: what became of those is part of the story.
     """
@@ -26,9 +26,14 @@ def environments_visible(*, caller: Caller) -> QuerySet[Environment]:
         )
         .order_by("pk")
     )
-    rows = Environment.objects.select_related("project__team", "offering_version__offering").prefetch_related(
+    return Environment.objects.select_related("project__team", "offering_version__offering").prefetch_related(
         Prefetch("resources", queryset=resources)
     )
+
+
+def environments_visible(*, caller: Caller) -> QuerySet[Environment]:
+    """Return the environments of the caller's projects, with what their shape needs."""
+    rows = environments_told()
     if caller.is_auditor or caller.is_platform_admin:
         return rows
     return rows.filter(project__in=projects_visible(caller=caller).values("pk"))

@@ -10,6 +10,9 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from catalog.models.offerings import Availability, VersionStatus
+from governance.models import EntryMove, PolicyOutcome
+from platform_api.audit.models import Outcome
 from platform_api.core import clock
 from platform_api.core.admin.cells import TONES
 from platform_api.core.ids import Prefix, lowest_id, new_id, show
@@ -17,7 +20,7 @@ from platform_api.tenancy.models import Team
 from platform_api.tenancy.services.teams import project_create, team_create
 from provisioning.models import ProvisioningRequest, Resource, Run
 from provisioning.services.environments.ensuring import environment_default_ensure
-from provisioning.states import RequestStatus, ResourceStatus, RunStatus
+from provisioning.states import Desired, EnvironmentStatus, RequestStatus, ResourceStatus, RunStatus
 from tests.factories import Orders
 from tests.integration.admin.site import MODELS, Story, list_of, page_of, text_of
 from tests.people import TESTS, People
@@ -246,9 +249,16 @@ def test_suggestions_are_bounded(auditor: Client) -> None:
     assert auditor.get(list_of("Requests")).content.count(b'<option value="team-') == 200
 
 
-def test_every_status_has_a_color() -> None:
-    for status in (*RunStatus, *RequestStatus, *ResourceStatus):
-        assert status.value in TONES, status
+def test_every_status_has_a_color_and_every_color_a_status() -> None:
+    of_tokens, of_credentials = {"in_force", "expired", "revoked"}, {"pending", "tried", "current", "replaced"}
+    of_steps, of_users_and_connections = {"running", "done", "failed"}, {"active", "inactive"}
+    shown = of_tokens | of_credentials | of_steps | of_users_and_connections
+    for enumeration in (
+        *(RunStatus, RequestStatus, ResourceStatus, EnvironmentStatus, Desired),
+        *(VersionStatus, Availability, Outcome, PolicyOutcome, EntryMove),
+    ):
+        shown |= set(enumeration.values)
+    assert TONES.keys() == shown
 
 
 def test_a_row_leads_to_its_page(auditor: Client, story: Story) -> None:
