@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from catalog.models import Offering, OfferingVersion, Plan
-from catalog.models.offerings import OfferingKind, VersionStatus
+from catalog.models.offerings import LONG_COLUMNS, OfferingKind, VersionStatus
 from platform_api.audit.selectors.stories import events_about
 from platform_api.core.admin.cells import Json, Mono, Ref, Status
 from platform_api.core.admin.filters import ChoiceFilter, SinceFilter, TextFilter, UntilFilter, suggestions
@@ -182,6 +182,4 @@ class OfferingVersionAdmin(ReadOnlyAdmin):
 
 def versions_listed() -> QuerySet[OfferingVersion]:
     """Return versions with their offerings, without what is long."""
-    return OfferingVersion.objects.select_related("offering").defer(
-        "module", "manifest", "parameters_schema", "variables", "outputs"
-    )
+    return OfferingVersion.objects.select_related("offering").defer(*LONG_COLUMNS)

@@ -7,6 +7,7 @@ from django.contrib import admin
 from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest
 
+from catalog.selectors.offerings import long_columns
 from platform_api.audit.selectors.stories import events_about
 from platform_api.core.admin.cells import Json, Prose, Ref, Status
 from platform_api.core.admin.filters import ChoiceFilter, SinceFilter, UntilFilter
@@ -20,7 +21,7 @@ from provisioning.admin.parts import SHOWN
 from provisioning.models import ComponentNeed, Environment, Resource
 from provisioning.models.environments import Tier
 from provisioning.selectors.environment_shapes import environment_status_of
-from provisioning.selectors.environments import environments_told
+from provisioning.selectors.environments import environments_listed, environments_told
 
 
 class TierFilter(ChoiceFilter):
@@ -47,7 +48,7 @@ class EnvironmentAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Return environments with whose they are, and what they were ordered as."""
-        return Environment.objects.select_related("project__team", "offering_version__offering")
+        return environments_listed()
 
     def get_page_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Return environments with what is in them, which says where they stand."""
@@ -136,7 +137,9 @@ class EnvironmentAdmin(ReadOnlyAdmin):
         ]
 
     def _resources(self, thing: Environment) -> Section:
-        rows = Resource.objects.filter(environment=thing).defer("parameters", "outputs")
+        rows = Resource.objects.filter(environment=thing).defer(
+            "parameters", "outputs", *long_columns("offering_version")
+        )
         needs = ComponentNeed.objects.select_related("needed__resource").order_by("needed_id")
         resources, note = newest(
             rows.select_related("offering_version__offering", "plan", "component").prefetch_related(
