@@ -19,7 +19,7 @@ from catalog.services.retirement import plan_retire, version_retire
 from platform_api.audit.models import AuditEvent
 from tests.compositions import COMPOSED, composed_write
 from tests.integration.catalog.conftest import Publish
-from tests.modules import MANIFEST, module_write
+from tests.modules import MANIFEST, VARIABLES, module_write
 from tests.people import TESTS, People
 
 pytestmark = pytest.mark.django_db
@@ -131,6 +131,17 @@ def test_what_may_not_be_ephemeral_stands_in_nothing_that_expires(publish: Publi
     assert "widget may not stand in what expires" in second
     line = "expiry: {default_seconds: 3600, maximum_seconds: 86400}\n"
     assert publish_composed(tmp_path, SOUND.replace(line, "")).version == "1.0.0"
+
+
+def test_a_secret_is_neither_set_nor_given_through_the_whole(publish: Publish, tmp_path: Path) -> None:
+    color = 'variable "color" {\n'
+    publish(variables=VARIABLES.replace(color, f"{color}  sensitive = true\n"))
+    literal = SOUND.replace("size: 4}\n    wiring: {color: first.outputs.host}", "size: 4, color: red}")
+    assert problems(tmp_path, literal) == [
+        f"offering.yaml:{literal[: literal.index(place)].count(chr(10))}: "  # written without its first line feed
+        "color is a secret of widget, and nothing that is set here stays one"
+        for place in ("size: 4, color: red", "color: parameters.color")
+    ]
 
 
 def test_the_whole_has_one_currency(publish: Publish, tmp_path: Path) -> None:
