@@ -9,6 +9,7 @@ from django.http import HttpResponse
 from django.test import Client
 
 from catalog.models import Connection
+from catalog.models.connections import ConnectionKind
 from catalog.services.connections import connection_credentials
 from governance.models import Quota
 from platform_api.audit.models import AuditEvent, Outcome
@@ -352,8 +353,28 @@ def test_a_token_is_revoked_once_and_stays_in_the_list(admin: Client, people: Pe
     page = admin.get(page_of("Tokens", Prefix.API_TOKEN, token.pk))
     assert page.context["form"] is None
     assert "revoked" in text_of(page)
-    assert is_done(change(admin, "Tokens", Prefix.API_TOKEN, token, is_sure="on"))
-    assert len(newest_events()) == 1
+    before = ApiToken.objects.values().get(pk=token.pk)
+    again = change(admin, "Tokens", Prefix.API_TOKEN, token, is_sure="on")
+    assert again.status_code == 409
+    assert "This cannot be done to it as it is now" in text_of(again)
+    assert ApiToken.objects.values().get(pk=token.pk) == before
+    assert [(event.action, event.code) for event in newest_events()] == [
+        ("token.revoked", ""),
+        ("call.refused", "form_not_applicable"),
+    ]
+
+
+def test_a_connection_that_is_reached_without_a_url_is_not_changed_by_the_form_for_urls(
+    admin: Client, orders: Orders
+) -> None:
+    connection = orders.target
+    Connection.objects.filter(pk=connection.pk).update(kind=ConnectionKind.AWS)
+    assert admin.get(page_of("Connections", Prefix.CONNECTION, connection.pk)).context["form"] is None
+    before = contents()
+    form = {"tiers": ["production"], "host": "evil.example.com", "port": "1", "version": str(connection.updated_at)}
+    assert change(admin, "Connections", Prefix.CONNECTION, connection, **form).status_code == 409
+    after = contents()
+    assert {table for table in after if after[table] != before[table]} == {"audit_event"}
 
 
 def test_forms_are_for_platform_admins_alone(people: People, orders: Orders, admin: Client) -> None:
