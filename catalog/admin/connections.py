@@ -10,9 +10,7 @@ from django.http import HttpRequest
 
 from catalog.models import Connection
 from catalog.models.connections import ConnectionKind, Tier
-from catalog.services.connections import ConnectionFacts, connection_change, connection_create
-from fleet_provider.credentials import Credentials
-from fleet_provider.faults import Fault
+from catalog.services.connections import URL_KINDS, ConnectionFacts, connection_change, connection_create
 from platform_api.audit.selectors.stories import events_about
 from platform_api.core.admin.cells import Mono, Ref, Status
 from platform_api.core.admin.filters import ChoiceFilter, SinceFilter, UntilFilter
@@ -25,9 +23,6 @@ from platform_api.tenancy.admin.managing import AdminForm, ManagedAdmin
 
 SHOWN = 100
 HIGHEST_PORT = 65535
-
-URL_KINDS = (ConnectionKind.POSTGRES, ConnectionKind.VALKEY)
-"""Kinds that are reached by a URL with the admin's name and password in it."""
 
 
 class AdminUrlField(forms.CharField):
@@ -61,21 +56,6 @@ class _ConnectionForm(AdminForm):
             is_active=given["is_active"],
         )
 
-    def kind_given(self) -> str | None:
-        """Return what stands at the other end; None where that was not said soundly."""
-        raise NotImplementedError
-
-    def clean(self) -> dict[str, Any]:
-        """Read the URL as a run will, and say against it what the provider says, which quotes no secret."""
-        cleaned = super().clean() or {}
-        kind, url = self.kind_given(), cleaned.get("admin_url")
-        if kind and url:
-            try:
-                Credentials.read({kind: {"url": url}})
-            except Fault as fault:
-                self.add_error("admin_url", f"No run could use this URL. {fault.detail}")
-        return cleaned
-
 
 class ConnectionMakeForm(_ConnectionForm):
     """A new connection."""
@@ -88,10 +68,6 @@ class ConnectionMakeForm(_ConnectionForm):
         label="Admin URL", help_text="With the admin's name and password; sealed at once, and never shown again."
     )
     field_order = ("slug", "kind", "tiers", "teams", "host", "port", "admin_url", "is_active")
-
-    def kind_given(self) -> str | None:
-        """Return what was chosen."""
-        return self.cleaned_data.get("kind")
 
     def save(self, *, thing: Any, caller: Caller) -> Connection:
         """Make it."""
@@ -133,10 +109,6 @@ class ConnectionChangeForm(_ConnectionForm):
             "is_active": thing.is_active,
             "version": thing.updated_at,
         }
-
-    def kind_given(self) -> str | None:
-        """Return the connection's, which it keeps."""
-        return str(self.thing.kind)
 
     def save(self, *, thing: Connection, caller: Caller) -> Connection:
         """Change it."""

@@ -30,16 +30,11 @@ class AdminForm(forms.Form):
         title: Heading of the form, and text of the button: what is done.
         done: What is said afterwards.
         warning: What a person should know before.
-        thing: What it is done to; None for something new.
     """
 
     title: ClassVar[str]
     done: ClassVar[str]
     warning: ClassVar[str] = ""
-
-    def __init__(self, *args: Any, thing: Any = None, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self.thing = thing
 
     @classmethod
     def initial_of(cls, thing: Any) -> dict[str, Any]:
@@ -118,8 +113,8 @@ class ManagedAdmin(ReadOnlyAdmin):
                 raise FormNotApplicableError
             return self.page(request, thing, {"form": None})
         if is_reading:
-            return self.page(request, thing, {"form": form_class(thing=thing, initial=form_class.initial_of(thing))})
-        bound = form_class(request.POST, thing=thing)
+            return self.page(request, thing, {"form": form_class(initial=form_class.initial_of(thing))})
+        bound = form_class(request.POST)
         if self._save(request, bound, thing) is None:
             return self.page(request, self.get_object(request, object_id), {"form": bound})
         messages.success(request, bound.done)
