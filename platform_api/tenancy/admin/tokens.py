@@ -21,10 +21,9 @@ from platform_api.core.ids import Prefix
 from platform_api.tenancy.admin.events import events_section
 from platform_api.tenancy.admin.fields import ProjectField, TeamField, UserField, WordsField
 from platform_api.tenancy.admin.managing import AdminForm, ManagedAdmin
-from platform_api.tenancy.models import ApiToken, User
+from platform_api.tenancy.models import ApiToken
 from platform_api.tenancy.models.scopes import ORDERING, Scope
 from platform_api.tenancy.models.tokens import DEFAULT_LIFE, TokenKind
-from platform_api.tenancy.models.users import UserKind
 from platform_api.tenancy.services.tokens import IssuedToken, token_issue, token_revoke
 
 SHOWN = 100
@@ -60,28 +59,13 @@ class TokenMakeForm(AdminForm):
         help_text=f"At most 366 days from now; {DEFAULT_LIFE.days} days where it is left empty.",
     )
 
-    def clean_owner(self) -> User:
-        """Refuse an owner whose tokens count for nothing."""
-        owner: User = self.cleaned_data["owner"]
-        if not owner.is_active:
-            raise forms.ValidationError("This user is inactive; no token of theirs counts.")
-        return owner
-
-    def clean(self) -> dict[str, Any]:
-        """Refuse two bindings."""
-        cleaned = super().clean() or {}
-        if cleaned.get("team") and cleaned.get("project"):
-            self.add_error("project", "Name a team or a project, not both.")
-        return cleaned
-
     def save(self, *, thing: Any, caller: Caller) -> IssuedToken:
         """Make it."""
         given = self.cleaned_data
-        owner, last_day = given["owner"], given["last_day"]
+        last_day = given["last_day"]
         return token_issue(
-            user=owner,
+            user=given["owner"],
             name=given["name"],
-            kind=TokenKind.SERVICE if owner.kind == UserKind.SERVICE else TokenKind.PERSONAL,
             caller=caller,
             scopes=given["scopes"],
             team=given["team"],

@@ -346,8 +346,13 @@ def test_a_token_is_refused_that_lives_too_long_or_binds_twice_or_is_of_nobody_a
     both = {"team": people.shop.slug, "project": people.checkout.slug}
     assert "not both" in text_of(add(admin, "Tokens", **form, **both))
     User.objects.filter(username="owner").update(is_active=False)
-    assert "This user is inactive" in text_of(add(admin, "Tokens", **form))
+    assert "owner is inactive. Choose an owner who is active." in text_of(add(admin, "Tokens", **form))
     assert not ApiToken.objects.filter(name="x").exists()
+    assert [event.code for event in newest_events()] == [
+        "token_life_refused",
+        "token_binding_refused",
+        "token_owner_inactive",
+    ]
 
 
 def test_a_token_is_revoked_once_and_stays_in_the_list(admin: Client, people: People) -> None:
