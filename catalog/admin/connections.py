@@ -11,17 +11,15 @@ from django.http import HttpRequest
 from catalog.models import Connection
 from catalog.models.connections import ConnectionKind, Tier
 from catalog.services.connections import URL_KINDS, ConnectionFacts, connection_change, connection_create
-from platform_api.audit.selectors.stories import events_about
 from platform_api.core.admin.cells import Mono, Ref, Status
 from platform_api.core.admin.filters import ChoiceFilter, SinceFilter, UntilFilter
-from platform_api.core.admin.sections import Facts, Section, newest
+from platform_api.core.admin.sections import Facts, Section
 from platform_api.core.callers import Caller
 from platform_api.core.ids import Prefix
-from platform_api.tenancy.admin.events import events_section
+from platform_api.tenancy.admin.events import history_section
 from platform_api.tenancy.admin.fields import SlugField, WordsField, team_of
 from platform_api.tenancy.admin.managing import AdminForm, ManagedAdmin
 
-SHOWN = 100
 HIGHEST_PORT = 65535
 
 
@@ -175,7 +173,6 @@ class ConnectionAdmin(ManagedAdmin):
 
     def sections(self, request: HttpRequest, thing: Connection) -> Sequence[Section]:
         """Return the connection but for its secret, and its events."""
-        events, more_events = newest(events_about(kind="connection", key=thing.pk), SHOWN)
         teams = [Ref(prefix=Prefix.TEAM, id=team.pk, text=team.slug) for team in thing.teams.all()]
         return [
             Facts(
@@ -191,5 +188,5 @@ class ConnectionAdmin(ManagedAdmin):
                     ("Changed", thing.updated_at),
                 ],
             ),
-            events_section(events, note=more_events),
+            history_section(self.prefix, thing.pk),
         ]

@@ -9,12 +9,11 @@ from django.http import HttpRequest
 
 from catalog.models import Offering, OfferingVersion, Plan
 from catalog.models.offerings import LONG_COLUMNS, OfferingKind, VersionStatus
-from platform_api.audit.selectors.stories import events_about
 from platform_api.core.admin.cells import Json, Mono, Ref, Status
 from platform_api.core.admin.filters import ChoiceFilter, SinceFilter, TextFilter, UntilFilter, suggestions
 from platform_api.core.admin.sections import Facts, Section, Table, newest
 from platform_api.core.ids import Prefix
-from platform_api.tenancy.admin.events import events_section
+from platform_api.tenancy.admin.events import history_section
 from platform_api.tenancy.admin.reading import ReadOnlyAdmin
 
 SHOWN = 100
@@ -79,7 +78,6 @@ class OfferingAdmin(ReadOnlyAdmin):
     def sections(self, request: HttpRequest, thing: Offering) -> Sequence[Section]:
         """Return the offering, its versions, and its events."""
         versions, more_versions = newest(versions_listed().filter(offering=thing), SHOWN)
-        events, more_events = newest(events_about(kind="offering", key=thing.pk), SHOWN)
         return [
             Facts(
                 title="Offering",
@@ -105,7 +103,7 @@ class OfferingAdmin(ReadOnlyAdmin):
                     for each in versions
                 ],
             ),
-            events_section(events[::-1], note=more_events),
+            history_section(self.prefix, thing.pk),
         ]
 
 
@@ -146,7 +144,6 @@ class OfferingVersionAdmin(ReadOnlyAdmin):
 
     def sections(self, request: HttpRequest, thing: OfferingVersion) -> Sequence[Section]:
         """Return the version, its plans and parameters, and its events."""
-        events, more_events = newest(events_about(kind="offering_version", key=thing.pk), SHOWN)
         return [
             Facts(
                 title="Version",
@@ -176,7 +173,7 @@ class OfferingVersionAdmin(ReadOnlyAdmin):
                 ],
             ),
             Facts(title="What it takes", rows=[("JSON Schema", Json(thing.parameters_schema))]),
-            events_section(events[::-1], note=more_events),
+            history_section(self.prefix, thing.pk),
         ]
 
 

@@ -8,12 +8,11 @@ from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest
 
 from catalog.selectors.offerings import long_columns
-from platform_api.audit.selectors.stories import events_about
 from platform_api.core.admin.cells import Json, Prose, Ref, Status
 from platform_api.core.admin.filters import ChoiceFilter, SinceFilter, UntilFilter
 from platform_api.core.admin.sections import Facts, Section, Table, newest
 from platform_api.core.ids import Prefix, show
-from platform_api.tenancy.admin.events import events_section
+from platform_api.tenancy.admin.events import history_section
 from platform_api.tenancy.admin.filters import ProjectFilter, TeamFilter
 from platform_api.tenancy.admin.reading import ReadOnlyAdmin, list_url
 from provisioning.admin.filters import CreatorFilter, OfferingFilter
@@ -96,12 +95,11 @@ class EnvironmentAdmin(ReadOnlyAdmin):
 
     def sections(self, request: HttpRequest, thing: Environment) -> Sequence[Section]:
         """Return the environment, what is in it, and its events."""
-        events, more_events = newest(events_about(kind="environment", key=thing.pk), SHOWN)
         return [
             Facts(title="Environment", rows=self._rows(thing)),
             *self._ordered(thing),
             self._resources(thing),
-            events_section(events[::-1], note=more_events),
+            history_section(self.prefix, thing.pk),
         ]
 
     def _rows(self, thing: Environment) -> list[tuple[str, object]]:

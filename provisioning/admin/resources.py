@@ -7,12 +7,11 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from platform_api.audit.selectors.stories import events_about
 from platform_api.core.admin.cells import Json, Mono, Ref, Status
 from platform_api.core.admin.filters import SinceFilter, UntilFilter
 from platform_api.core.admin.sections import Facts, Section, Table, newest
 from platform_api.core.ids import Prefix, show
-from platform_api.tenancy.admin.events import events_section
+from platform_api.tenancy.admin.events import history_section
 from platform_api.tenancy.admin.filters import ProjectFilter, TeamFilter
 from platform_api.tenancy.admin.reading import ReadOnlyAdmin, list_url
 from provisioning.admin.filters import (
@@ -82,7 +81,6 @@ class ResourceAdmin(ReadOnlyAdmin):
     def sections(self, request: HttpRequest, thing: Resource) -> Sequence[Section]:
         """Return the resource, what it gives, and what happened to it."""
         shown = show(self.prefix, thing.pk)
-        events, more_events = newest(events_about(kind="resource", key=thing.pk), SHOWN)
         requests = ProvisioningRequest.objects.filter(resource=thing)
         return [
             Facts(title="Resource", rows=self._rows(thing)),
@@ -92,7 +90,7 @@ class ResourceAdmin(ReadOnlyAdmin):
             requests_section(requests, more_url=list_url("provisioning_provisioningrequest", resource=shown)),
             runs_section(Run.objects.filter(resource=thing), more_url=list_url("provisioning_run", resource=shown)),
             self._states(thing),
-            events_section(events[::-1], note=more_events),
+            history_section(self.prefix, thing.pk),
         ]
 
     def _rows(self, thing: Resource) -> list[tuple[str, object]]:

@@ -7,12 +7,11 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from platform_api.audit.selectors.stories import events_about
 from platform_api.core.admin.cells import Ref, Status
 from platform_api.core.admin.filters import SinceFilter, UntilFilter
-from platform_api.core.admin.sections import Facts, Section, newest
+from platform_api.core.admin.sections import Facts, Section
 from platform_api.core.ids import Prefix
-from platform_api.tenancy.admin.events import correlation_link, events_section
+from platform_api.tenancy.admin.events import correlation_link, history_section
 from platform_api.tenancy.admin.filters import ProjectFilter, TeamFilter
 from platform_api.tenancy.admin.reading import ReadOnlyAdmin
 from provisioning.admin.filters import (
@@ -24,7 +23,7 @@ from provisioning.admin.filters import (
 )
 from provisioning.admin.parts import ordered_rows, requester_of, run_sections
 from provisioning.models import Run
-from provisioning.selectors.stories import EVENTS, run_log, runs_listed, runs_told
+from provisioning.selectors.stories import run_log, runs_listed, runs_told
 
 
 class RunAdmin(ReadOnlyAdmin):
@@ -93,7 +92,6 @@ class RunAdmin(ReadOnlyAdmin):
 
     def sections(self, request: HttpRequest, thing: Run) -> Sequence[Section]:
         """Return what the run is for, what it did, and its events."""
-        events, more_events = newest(events_about(kind="run", key=thing.pk), EVENTS)
         asked = thing.provisioning_request
         return [
             Facts(
@@ -109,5 +107,5 @@ class RunAdmin(ReadOnlyAdmin):
                 ],
             ),
             *run_sections(thing, run_log(thing.pk)),
-            events_section(events[::-1], note=more_events),
+            history_section(self.prefix, thing.pk),
         ]

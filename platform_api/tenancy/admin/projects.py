@@ -8,17 +8,16 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from platform_api.audit.selectors.stories import events_about
 from platform_api.core.admin.cells import Mono, Ref
 from platform_api.core.admin.filters import SinceFilter, UntilFilter
-from platform_api.core.admin.sections import Facts, Section, newest
+from platform_api.core.admin.sections import Facts, Section
 from platform_api.core.callers import Caller
 from platform_api.core.ids import Prefix
-from platform_api.tenancy.admin.events import events_section
+from platform_api.tenancy.admin.events import history_section
 from platform_api.tenancy.admin.fields import SlugField, TeamField
 from platform_api.tenancy.admin.filters import TeamFilter
 from platform_api.tenancy.admin.managing import AdminForm, ManagedAdmin
-from platform_api.tenancy.admin.teams import SHOWN, members_section
+from platform_api.tenancy.admin.teams import members_section
 from platform_api.tenancy.models import Project, ProjectUserPermission, Team
 from platform_api.tenancy.services.teams import project_create, project_rename
 
@@ -91,7 +90,6 @@ class ProjectAdmin(ManagedAdmin):
 
     def sections(self, request: HttpRequest, thing: Project) -> Sequence[Section]:
         """Return the project, who works on it, and its events."""
-        events, more_events = newest(events_about(kind="project", key=thing.pk), SHOWN)
         return [
             Facts(
                 title="Project",
@@ -103,5 +101,5 @@ class ProjectAdmin(ManagedAdmin):
                 ],
             ),
             members_section(ProjectUserPermission.objects.filter(content_object=thing)),
-            events_section(events, note=more_events),
+            history_section(self.prefix, thing.pk),
         ]

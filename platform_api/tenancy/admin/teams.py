@@ -8,13 +8,12 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from platform_api.audit.selectors.stories import events_about
 from platform_api.core.admin.cells import Mono, Ref
 from platform_api.core.admin.filters import SinceFilter, UntilFilter
 from platform_api.core.admin.sections import Facts, Section, Table, newest
 from platform_api.core.callers import Caller
 from platform_api.core.ids import Prefix
-from platform_api.tenancy.admin.events import events_section
+from platform_api.tenancy.admin.events import history_section
 from platform_api.tenancy.admin.fields import SlugField
 from platform_api.tenancy.admin.managing import AdminForm, ManagedAdmin
 from platform_api.tenancy.models import Project, ProjectUserPermission, Team, TeamUserPermission
@@ -74,7 +73,6 @@ class TeamAdmin(ManagedAdmin):
     def sections(self, request: HttpRequest, thing: Team) -> Sequence[Section]:
         """Return the team, its projects, its members and its events."""
         projects, more_projects = newest(Project.objects.filter(team=thing), SHOWN)
-        events, more_events = newest(events_about(kind="team", key=thing.pk), SHOWN)
         return [
             Facts(
                 title="Team",
@@ -90,7 +88,7 @@ class TeamAdmin(ManagedAdmin):
                 ],
             ),
             members_section(TeamUserPermission.objects.filter(content_object=thing)),
-            events_section(events, note=more_events),
+            history_section(self.prefix, thing.pk),
         ]
 
 

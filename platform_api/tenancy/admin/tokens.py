@@ -11,22 +11,19 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
-from platform_api.audit.selectors.stories import events_about
 from platform_api.core import clock
 from platform_api.core.admin.cells import Mono, Ref, Status, path_of
 from platform_api.core.admin.filters import SinceFilter, TextFilter, UntilFilter
-from platform_api.core.admin.sections import Facts, Section, newest
+from platform_api.core.admin.sections import Facts, Section
 from platform_api.core.callers import Caller
 from platform_api.core.ids import Prefix
-from platform_api.tenancy.admin.events import events_section
+from platform_api.tenancy.admin.events import history_section
 from platform_api.tenancy.admin.fields import ProjectField, TeamField, UserField, WordsField
 from platform_api.tenancy.admin.managing import AdminForm, ManagedAdmin
 from platform_api.tenancy.models import ApiToken
 from platform_api.tenancy.models.scopes import ORDERING, Scope
 from platform_api.tenancy.models.tokens import DEFAULT_LIFE, TokenKind
 from platform_api.tenancy.services.tokens import IssuedToken, token_issue, token_revoke
-
-SHOWN = 100
 
 
 def _network(word: str) -> str:
@@ -156,7 +153,6 @@ class ApiTokenAdmin(ManagedAdmin):
 
     def sections(self, request: HttpRequest, thing: ApiToken) -> Sequence[Section]:
         """Return what is known of the token, and its events."""
-        events, more_events = newest(events_about(kind="api_token", key=thing.pk), SHOWN)
         return [
             Facts(
                 title="Token",
@@ -183,7 +179,7 @@ class ApiTokenAdmin(ManagedAdmin):
                     ("Revoked", thing.revoked_at),
                 ],
             ),
-            events_section(events, note=more_events),
+            history_section(self.prefix, thing.pk),
         ]
 
     def added(self, request: HttpRequest, form: AdminForm, made: IssuedToken) -> HttpResponse:

@@ -8,14 +8,13 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from platform_api.audit.selectors.stories import events_about
 from platform_api.core import clock
 from platform_api.core.admin.cells import Link, Mono, Ref, Status
 from platform_api.core.admin.filters import ChoiceFilter, SinceFilter, UntilFilter
 from platform_api.core.admin.sections import Facts, Section, Table, newest
 from platform_api.core.callers import Caller
 from platform_api.core.ids import Prefix
-from platform_api.tenancy.admin.events import events_section
+from platform_api.tenancy.admin.events import history_section
 from platform_api.tenancy.admin.managing import AdminForm, ManagedAdmin
 from platform_api.tenancy.admin.reading import list_url
 from platform_api.tenancy.models import ApiToken, ProjectUserPermission, TeamUserPermission, User
@@ -92,7 +91,6 @@ class UserAdmin(ManagedAdmin):
     def sections(self, request: HttpRequest, thing: User) -> Sequence[Section]:
         """Return the user, roles, tokens, and what was done to the user."""
         tokens, more_tokens = newest(ApiToken.objects.filter(user=thing).defer("digest"), SHOWN)
-        events, more_events = newest(events_about(kind="user", key=thing.pk), SHOWN)
         return [
             Facts(
                 title="User",
@@ -123,7 +121,7 @@ class UserAdmin(ManagedAdmin):
                     for each in tokens
                 ],
             ),
-            events_section(events, note=more_events),
+            history_section(self.prefix, thing.pk),
         ]
 
 
