@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from catalog.models import Connection
 from catalog.models.connections import ConnectionKind, Tier
 from catalog.services.connections import URL_KINDS, ConnectionFacts, connection_change, connection_create
-from platform_api.core.admin.cells import Mono, Ref, Status
+from platform_api.core.admin.cells import Mono, Ref
 from platform_api.core.admin.filters import ChoiceFilter, SinceFilter, UntilFilter
 from platform_api.core.admin.sections import Facts, Section
 from platform_api.core.callers import Caller
@@ -124,10 +124,7 @@ class KindFilter(ChoiceFilter):
     """What stands at the other end."""
 
     title, parameter_name, column = "kind", "kind", "kind"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Return the kinds."""
-        return [(choice.value, choice.label) for choice in ConnectionKind]
+    words = ConnectionKind
 
 
 class ConnectionAdmin(ManagedAdmin):
@@ -137,7 +134,7 @@ class ConnectionAdmin(ManagedAdmin):
     prefix = Prefix.CONNECTION
     plural = "Connections"
     about = "The servers and accounts that things are made on."
-    list_display = ("slug", "kind", "status_shown", "tiers_shown", "address", "changed")
+    list_display = ("slug", "kind", "status_shown", "tiers", "address", "updated_at")
     list_filter = (KindFilter, SinceFilter, UntilFilter)
     search_fields = ("slug__startswith",)
     search_help_text = "An id, or the beginning of a slug."
@@ -147,25 +144,10 @@ class ConnectionAdmin(ManagedAdmin):
         """Return connections without what is sealed."""
         return Connection.objects.defer("credentials")
 
-    @admin.display(description="status")
-    def status_shown(self, connection: Connection) -> object:
-        """Return whether new things are made on it."""
-        return Status(self.status(connection))
-
-    @admin.display(description="tiers")
-    def tiers_shown(self, connection: Connection) -> object:
-        """Return which environments may use it."""
-        return connection.tiers
-
     @admin.display(description="endpoint")
     def address(self, connection: Connection) -> object:
         """Return where users connect to."""
         return Mono(f"{connection.endpoint.get('host', '')}:{connection.endpoint.get('port', '')}")
-
-    @admin.display(description="changed")
-    def changed(self, connection: Connection) -> object:
-        """Return when it was changed last."""
-        return connection.updated_at
 
     def status(self, thing: Connection) -> str:
         """Return whether new things are made on it."""

@@ -112,6 +112,8 @@ class ScopeFilter(TextFilter):
 
     def narrow(self, queryset: Any, text: str) -> Any:
         """Return the quotas of a project or team."""
+        if not Quota.objects.filter(scope_name=text).exists():
+            return self.refuse(queryset, f"There is no quota of {text[:64]}.")
         return queryset.filter(scope_name=text)
 
 

@@ -13,7 +13,7 @@ from platform_api.core.admin.filters import ChoiceFilter, SinceFilter, UntilFilt
 from platform_api.core.admin.sections import Facts, Section, Table, newest
 from platform_api.core.ids import Prefix, show
 from platform_api.tenancy.admin.events import history_section
-from platform_api.tenancy.admin.filters import ProjectFilter, TeamFilter
+from platform_api.tenancy.admin.filters import ProjectFilter, TeamOfProjectFilter
 from platform_api.tenancy.admin.reading import ReadOnlyAdmin, list_url
 from provisioning.admin.filters import CreatorFilter, OfferingFilter
 from provisioning.admin.parts import SHOWN
@@ -27,10 +27,7 @@ class TierFilter(ChoiceFilter):
     """How much care it asks for."""
 
     title, parameter_name, column = "tier", "tier", "tier"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Return the tiers."""
-        return [(tier.value, tier.label) for tier in Tier]
+    words = Tier
 
 
 class EnvironmentAdmin(ReadOnlyAdmin):
@@ -40,8 +37,26 @@ class EnvironmentAdmin(ReadOnlyAdmin):
     prefix = Prefix.ENVIRONMENT
     plural = "Environments"
     about = "Groups of resources in a project."
-    list_display = ("name", "desired_shown", "offering", "tier", "place", "creator", "expires", "closed", "when")
-    list_filter = (TeamFilter, ProjectFilter, OfferingFilter, TierFilter, CreatorFilter, SinceFilter, UntilFilter)
+    list_display = (
+        "name",
+        "desired_shown",
+        "offering",
+        "tier",
+        "place",
+        "creator",
+        "expires_at",
+        "closed_at",
+        "created_at",
+    )
+    list_filter = (
+        TeamOfProjectFilter,
+        ProjectFilter,
+        OfferingFilter,
+        TierFilter,
+        CreatorFilter,
+        SinceFilter,
+        UntilFilter,
+    )
     search_fields = ("name__startswith",)
     search_help_text = "An id, or the beginning of a name."
 
@@ -73,21 +88,6 @@ class EnvironmentAdmin(ReadOnlyAdmin):
     def place(self, environment: Environment) -> object:
         """Return whose it is."""
         return f"{environment.project.team.slug} / {environment.project.slug}"
-
-    @admin.display(description="expires")
-    def expires(self, environment: Environment) -> object:
-        """Return when it goes."""
-        return environment.expires_at
-
-    @admin.display(description="closed")
-    def closed(self, environment: Environment) -> object:
-        """Return since when nothing is left of it."""
-        return environment.closed_at
-
-    @admin.display(description="made")
-    def when(self, environment: Environment) -> object:
-        """Return when it was made."""
-        return environment.created_at
 
     def status(self, thing: Environment) -> str:
         """Return where it stands, in the word that the API has for it."""

@@ -7,17 +7,17 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from catalog.admin.offerings import KindFilter
 from platform_api.core.admin.cells import Json, Mono, Ref, Status
 from platform_api.core.admin.filters import SinceFilter, UntilFilter
 from platform_api.core.admin.sections import Facts, Section, Table, newest
 from platform_api.core.ids import Prefix, show
 from platform_api.tenancy.admin.events import history_section
-from platform_api.tenancy.admin.filters import ProjectFilter, TeamFilter
+from platform_api.tenancy.admin.filters import ProjectFilter, TeamOfProjectFilter
 from platform_api.tenancy.admin.reading import ReadOnlyAdmin, list_url
 from provisioning.admin.filters import (
     CreatorFilter,
     EnvironmentFilter,
-    KindFilter,
     OfferingFilter,
     ResourceStatusFilter,
 )
@@ -33,9 +33,9 @@ class ResourceAdmin(ReadOnlyAdmin):
     prefix = Prefix.RESOURCE
     plural = "Resources"
     about = "What exists, or existed, and who owns it."
-    list_display = ("name", "status_shown", "kind", "offering", "place", "creator", "when")
+    list_display = ("name", "status_shown", "kind", "offering", "place", "creator", "created_at")
     list_filter = (
-        TeamFilter,
+        TeamOfProjectFilter,
         ProjectFilter,
         EnvironmentFilter,
         OfferingFilter,
@@ -52,11 +52,6 @@ class ResourceAdmin(ReadOnlyAdmin):
         """Return resources with what names them, without what is sealed."""
         return resources_listed()
 
-    @admin.display(description="status")
-    def status_shown(self, resource: Resource) -> object:
-        """Return where it stands."""
-        return Status(resource.status)
-
     @admin.display(description="offering")
     def offering(self, resource: Resource) -> object:
         """Return what it is an instance of."""
@@ -72,11 +67,6 @@ class ResourceAdmin(ReadOnlyAdmin):
     def creator(self, resource: Resource) -> object:
         """Return who ordered it."""
         return Ref(prefix=Prefix.USER, id=resource.created_by_id, text=resource.created_by_name)
-
-    @admin.display(description="when")
-    def when(self, resource: Resource) -> object:
-        """Return when it was ordered."""
-        return resource.created_at
 
     def sections(self, request: HttpRequest, thing: Resource) -> Sequence[Section]:
         """Return the resource, what it gives, and what happened to it."""

@@ -7,12 +7,12 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from platform_api.core.admin.cells import Ref, Status
+from platform_api.core.admin.cells import Ref
 from platform_api.core.admin.filters import SinceFilter, UntilFilter
 from platform_api.core.admin.sections import Facts, Section
 from platform_api.core.ids import Prefix
 from platform_api.tenancy.admin.events import correlation_link, history_section
-from platform_api.tenancy.admin.filters import ProjectFilter, TeamFilter
+from platform_api.tenancy.admin.filters import ProjectFilter, TeamOfProjectFilter
 from platform_api.tenancy.admin.reading import ReadOnlyAdmin
 from provisioning.admin.filters import (
     OfferingFilter,
@@ -33,9 +33,9 @@ class RunAdmin(ReadOnlyAdmin):
     prefix = Prefix.RUN
     plural = "Runs"
     about = "Executions of Terraform, each for one resource."
-    list_display = ("what", "status_shown", "offering", "place", "attempt", "when", "finished")
+    list_display = ("what", "status_shown", "offering", "place", "attempt", "created_at", "finished_at")
     list_filter = (
-        TeamFilter,
+        TeamOfProjectFilter,
         ProjectFilter,
         OfferingFilter,
         RunStatusFilter,
@@ -61,11 +61,6 @@ class RunAdmin(ReadOnlyAdmin):
         """Return what it is for."""
         return f"{run.operation} {run.resource.name}"
 
-    @admin.display(description="status")
-    def status_shown(self, run: Run) -> object:
-        """Return where it stands."""
-        return Status(run.status)
-
     @admin.display(description="offering")
     def offering(self, run: Run) -> object:
         """Return what is carried out."""
@@ -75,16 +70,6 @@ class RunAdmin(ReadOnlyAdmin):
     def place(self, run: Run) -> object:
         """Return whose it is."""
         return f"{run.project.team.slug} / {run.project.slug}"
-
-    @admin.display(description="when")
-    def when(self, run: Run) -> object:
-        """Return when it was asked for."""
-        return run.created_at
-
-    @admin.display(description="finished")
-    def finished(self, run: Run) -> object:
-        """Return when it ended."""
-        return run.finished_at
 
     def heading(self, thing: Run) -> str:
         """Return what it is for."""

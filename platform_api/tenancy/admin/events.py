@@ -24,14 +24,6 @@ SHOWN_LENGTH = 8
 """Characters of a correlation id that tell exchanges of one story apart."""
 
 
-class TeamOfEventFilter(TeamFilter):
-    """The team whose concern it is."""
-
-    def of_team(self, queryset: QuerySet[Any], team: Team) -> QuerySet[Any]:
-        """Return its events."""
-        return queryset.filter(team_id=team.pk)
-
-
 class ActorFilter(TextFilter):
     """Who did it: a username, or a part of the platform such as ``worker``."""
 
@@ -73,10 +65,7 @@ class OutcomeFilter(ChoiceFilter):
     """How it ended."""
 
     title, parameter_name, column = "outcome", "outcome", "outcome"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Return the outcomes."""
-        return [(choice.value, choice.label) for choice in Outcome]
+    words = Outcome
 
 
 class AuditEventAdmin(ReadOnlyAdmin):
@@ -88,7 +77,7 @@ class AuditEventAdmin(ReadOnlyAdmin):
     about = "Who did what, to what, why, with what result. Nobody can change or delete them."
     list_display = ("when", "action", "outcome_shown", "what", "actor", "reason_shown")
     list_filter = (
-        TeamOfEventFilter,
+        TeamFilter,
         ProjectFilter,
         ActorFilter,
         ActionFilter,

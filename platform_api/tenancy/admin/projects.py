@@ -18,7 +18,7 @@ from platform_api.tenancy.admin.fields import SlugField, TeamField
 from platform_api.tenancy.admin.filters import TeamFilter
 from platform_api.tenancy.admin.managing import AdminForm, ManagedAdmin
 from platform_api.tenancy.admin.teams import members_section
-from platform_api.tenancy.models import Project, ProjectUserPermission, Team
+from platform_api.tenancy.models import Project, ProjectUserPermission
 from platform_api.tenancy.services.teams import project_create, project_rename
 
 
@@ -53,14 +53,6 @@ class ProjectRenameForm(AdminForm):
         return project_rename(project=thing, caller=caller, **self.cleaned_data)
 
 
-class TeamOfProjectFilter(TeamFilter):
-    """The team that owns it."""
-
-    def of_team(self, queryset: QuerySet[Any], team: Team) -> QuerySet[Any]:
-        """Return its projects."""
-        return queryset.filter(team=team)
-
-
 class ProjectAdmin(ManagedAdmin):
     """What teams build."""
 
@@ -68,8 +60,8 @@ class ProjectAdmin(ManagedAdmin):
     prefix = Prefix.PROJECT
     plural = "Projects"
     about = "What teams build; the unit of tenancy."
-    list_display = ("slug", "name", "team_shown", "created")
-    list_filter = (TeamOfProjectFilter, SinceFilter, UntilFilter)
+    list_display = ("slug", "name", "team_shown", "created_at")
+    list_filter = (TeamFilter, SinceFilter, UntilFilter)
     search_fields = ("slug__startswith", "name__icontains")
     search_help_text = "An id, the beginning of a slug, or a part of a name."
     add_form_class, change_form_class = ProjectMakeForm, ProjectRenameForm
@@ -82,11 +74,6 @@ class ProjectAdmin(ManagedAdmin):
     def team_shown(self, project: Project) -> object:
         """Return who owns it."""
         return Ref(prefix=Prefix.TEAM, id=project.team_id, text=project.team.slug)
-
-    @admin.display(description="made")
-    def created(self, project: Project) -> object:
-        """Return when it was made."""
-        return project.created_at
 
     def sections(self, request: HttpRequest, thing: Project) -> Sequence[Section]:
         """Return the project, who works on it, and its events."""

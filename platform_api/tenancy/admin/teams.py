@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from django import forms
-from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
@@ -59,16 +58,11 @@ class TeamAdmin(ManagedAdmin):
     prefix = Prefix.TEAM
     plural = "Teams"
     about = "Who pays and owns."
-    list_display = ("slug", "name", "created")
+    list_display = ("slug", "name", "created_at")
     list_filter = (SinceFilter, UntilFilter)
     search_fields = ("slug__startswith", "name__icontains")
     search_help_text = "An id, the beginning of a slug, or a part of a name."
     add_form_class, change_form_class = TeamMakeForm, TeamRenameForm
-
-    @admin.display(description="made")
-    def created(self, team: Team) -> object:
-        """Return when it was made."""
-        return team.created_at
 
     def sections(self, request: HttpRequest, thing: Team) -> Sequence[Section]:
         """Return the team, its projects, its members and its events."""

@@ -45,10 +45,7 @@ class KindFilter(ChoiceFilter):
     """Person or service."""
 
     title, parameter_name, column = "kind", "kind", "kind"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Return both."""
-        return [(choice.value, choice.label) for choice in UserKind]
+    words = UserKind
 
 
 class UserAdmin(ManagedAdmin):
@@ -58,7 +55,7 @@ class UserAdmin(ManagedAdmin):
     prefix = Prefix.USER
     plural = "Users"
     about = "People and services that act."
-    list_display = ("username", "name", "kind", "overseer", "active", "created")
+    list_display = ("username", "name", "kind", "overseer", "status_shown", "created_at")
     list_filter = (KindFilter, SinceFilter, UntilFilter)
     search_fields = ("username__startswith", "name__icontains")
     search_help_text = "An id, the beginning of a username, or a part of a name."
@@ -73,16 +70,6 @@ class UserAdmin(ManagedAdmin):
         """Return the roles on everything."""
         roles = {"auditor": user.is_auditor, "platform admin": user.is_platform_admin}
         return ", ".join(name for name, is_given in roles.items() if is_given)
-
-    @admin.display(description="status")
-    def active(self, user: User) -> object:
-        """Return whether the user has access."""
-        return Status(self.status(user))
-
-    @admin.display(description="made")
-    def created(self, user: User) -> object:
-        """Return when the user was made."""
-        return user.created_at
 
     def status(self, thing: User) -> str:
         """Return whether the user has access."""

@@ -287,6 +287,34 @@ def test_what_is_wrong_with_a_filter_is_told_beside_it(auditor: Client) -> None:
         assert part in told
 
 
+@pytest.mark.parametrize(
+    ("plural", "query", "problem"),
+    [
+        ("Projects", "team=nobody", "There is no team nobody."),
+        ("Audit events", "team=nobody", "There is no team nobody."),
+        ("Offering versions", "offering=gadget", "There is no offering gadget."),
+        ("Runs", "offering=gadget", "There is no offering gadget."),
+        ("Runs", "actor=ghost", "There is no user ghost."),
+        ("Resources", "project=nowhere", "There is no project nowhere."),
+        ("Environments", "actor=ghost", "There is no user ghost."),
+        ("Tokens", "owner=ghost", "There is no user ghost."),
+        ("Quotas", "of=project:nowhere", "There is no quota of project:nowhere."),
+    ],
+)
+@pytest.mark.usefixtures("story")
+def test_a_name_that_nothing_has_is_told_beside_the_filter(
+    auditor: Client, plural: str, query: str, problem: str
+) -> None:
+    answer = auditor.get(f"{list_of(plural)}?{query}")
+    assert problem in text_of(answer)
+    assert names(answer) == []
+
+
+def test_a_column_of_times_is_called_after_what_happened_then(auditor: Client) -> None:
+    labels = auditor.get(list_of("Runs")).context["cl"].labels
+    assert labels == ["Run", "Status", "Offering", "Where", "Attempt", "Created", "Finished"]
+
+
 def test_suggestions_are_bounded(auditor: Client) -> None:
     teams(230)
     assert auditor.get(list_of("Requests")).content.count(b'<option value="team-') == 200
