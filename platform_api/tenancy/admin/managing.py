@@ -12,6 +12,7 @@ from platform_api.audit.services.refusals import refusal_record
 from platform_api.core.admin.cells import path_of
 from platform_api.core.callers import Caller
 from platform_api.core.errors import ConflictError, SlipwayError
+from platform_api.core.http.routes import route_of
 from platform_api.tenancy.admin.reading import SAFE_METHODS, ReadOnlyAdmin, caller_of, told, user_of
 
 
@@ -146,9 +147,3 @@ class ManagedAdmin(ReadOnlyAdmin):
             "form": form,
         }
         return TemplateResponse(request, "admin/form.html", context)
-
-
-def route_of(request: HttpRequest) -> str:
-    """Return the method and the pattern of the address, as refusals are recorded with."""
-    match = request.resolver_match
-    return f"{request.method} /{match.route if match else ''}"
