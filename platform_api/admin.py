@@ -26,10 +26,10 @@ from platform_api.audit.services.refusals import refusal_record
 from platform_api.core.errors import SlipwayError
 from platform_api.core.http import problems
 from platform_api.core.http.errors import as_slipway_error
+from platform_api.core.http.routes import route_of
 from platform_api.core.ids import UnknownIdError, read
 from platform_api.tenancy.admin.entry import LogInForm
 from platform_api.tenancy.admin.events import AuditEventAdmin
-from platform_api.tenancy.admin.managing import route_of
 from platform_api.tenancy.admin.projects import ProjectAdmin
 from platform_api.tenancy.admin.reading import SAFE_METHODS, ReadOnlyAdmin, ReadOnlyPageError, caller_of, list_url
 from platform_api.tenancy.admin.teams import TeamAdmin

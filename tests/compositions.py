@@ -47,6 +47,28 @@ components:
 """
 
 
+PAIR = (
+    COMPOSED[: COMPOSED.index("parameters:")].replace("slug: trio", "slug: pair")
+    + """
+parameters:
+  color: {type: string, description: Color of all., default: red}
+components:
+  - name: second
+    offering: widget
+    version: 1.0.0
+    plan: small
+    parameters: {size: 4}
+    wiring: {color: first.outputs.host}
+  - name: first
+    offering: widget
+    version: 1.0.0
+    plan: red
+    wiring: {color: parameters.color}
+""".lstrip()
+)
+"""Widgets of ``tests.modules``, of which the second is told of the first."""
+
+
 def composed_write(parent: Path, *, slug: str = "trio", manifest: str = COMPOSED) -> Path:
     """Write a composed offering into a folder below ``parent`` and return it."""
     folder = parent / slug

@@ -10,24 +10,17 @@ from django.http import HttpRequest
 
 from catalog.models import Connection
 from catalog.models.connections import ConnectionKind, Tier
-from catalog.services.connections import ConnectionFacts, connection_change, connection_create
-from fleet_provider.credentials import Credentials
-from fleet_provider.faults import Fault
-from platform_api.audit.selectors.stories import events_about
-from platform_api.core.admin.cells import Mono, Ref, Status
+from catalog.services.connections import URL_KINDS, ConnectionFacts, connection_change, connection_create
+from platform_api.core.admin.cells import Mono, Ref
 from platform_api.core.admin.filters import ChoiceFilter, SinceFilter, UntilFilter
-from platform_api.core.admin.sections import Facts, Section, newest
+from platform_api.core.admin.sections import Facts, Section
 from platform_api.core.callers import Caller
 from platform_api.core.ids import Prefix
-from platform_api.tenancy.admin.events import events_section
+from platform_api.tenancy.admin.events import history_section
 from platform_api.tenancy.admin.fields import SlugField, WordsField, team_of
 from platform_api.tenancy.admin.managing import AdminForm, ManagedAdmin
 
-SHOWN = 100
 HIGHEST_PORT = 65535
-
-URL_KINDS = (ConnectionKind.POSTGRES, ConnectionKind.VALKEY)
-"""Kinds that are reached by a URL with the admin's name and password in it."""
 
 
 class AdminUrlField(forms.CharField):
@@ -61,21 +54,6 @@ class _ConnectionForm(AdminForm):
             is_active=given["is_active"],
         )
 
-    def kind_given(self) -> str | None:
-        """Return what stands at the other end; None where that was not said soundly."""
-        raise NotImplementedError
-
-    def clean(self) -> dict[str, Any]:
-        """Read the URL as a run will, and say against it what the provider says, which quotes no secret."""
-        cleaned = super().clean() or {}
-        kind, url = self.kind_given(), cleaned.get("admin_url")
-        if kind and url:
-            try:
-                Credentials.read({kind: {"url": url}})
-            except Fault as fault:
-                self.add_error("admin_url", f"No run could use this URL. {fault.detail}")
-        return cleaned
-
 
 class ConnectionMakeForm(_ConnectionForm):
     """A new connection."""
@@ -88,10 +66,6 @@ class ConnectionMakeForm(_ConnectionForm):
         label="Admin URL", help_text="With the admin's name and password; sealed at once, and never shown again."
     )
     field_order = ("slug", "kind", "tiers", "teams", "host", "port", "admin_url", "is_active")
-
-    def kind_given(self) -> str | None:
-        """Return what was chosen."""
-        return self.cleaned_data.get("kind")
 
     def save(self, *, thing: Any, caller: Caller) -> Connection:
         """Make it."""
@@ -114,6 +88,7 @@ class ConnectionChangeForm(_ConnectionForm):
     admin_url = AdminUrlField(
         label="New admin URL", required=False, help_text="Leave empty to keep the one there is, which is never shown."
     )
+    version = forms.DateTimeField(widget=forms.HiddenInput)
     field_order = ("tiers", "teams", "host", "port", "admin_url", "is_active")
 
     @classmethod
@@ -123,24 +98,22 @@ class ConnectionChangeForm(_ConnectionForm):
 
     @classmethod
     def initial_of(cls, thing: Connection) -> dict[str, Any]:
-        """Return all but the secret."""
+        """Return all but the secret, and the version that it is judged by."""
         return {
             "tiers": thing.tiers,
             "teams": [team.slug for team in thing.teams.all()],
             "host": thing.endpoint.get("host"),
             "port": thing.endpoint.get("port"),
             "is_active": thing.is_active,
+            "version": thing.updated_at,
         }
-
-    def kind_given(self) -> str | None:
-        """Return the connection's, which it keeps."""
-        return str(self.thing.kind)
 
     def save(self, *, thing: Connection, caller: Caller) -> Connection:
         """Change it."""
         url = self.cleaned_data["admin_url"]
         return connection_change(
             connection_id=thing.pk,
+            version=self.cleaned_data["version"],
             facts=self.facts(),
             credentials={"url": url} if url else None,
             caller=caller,
@@ -151,10 +124,7 @@ class KindFilter(ChoiceFilter):
     """What stands at the other end."""
 
     title, parameter_name, column = "kind", "kind", "kind"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Return the kinds."""
-        return [(choice.value, choice.label) for choice in ConnectionKind]
+    words = ConnectionKind
 
 
 class ConnectionAdmin(ManagedAdmin):
@@ -164,7 +134,7 @@ class ConnectionAdmin(ManagedAdmin):
     prefix = Prefix.CONNECTION
     plural = "Connections"
     about = "The servers and accounts that things are made on."
-    list_display = ("slug", "kind", "status_shown", "tiers_shown", "address", "changed")
+    list_display = ("slug", "kind", "status_shown", "tiers", "address", "updated_at")
     list_filter = (KindFilter, SinceFilter, UntilFilter)
     search_fields = ("slug__startswith",)
     search_help_text = "An id, or the beginning of a slug."
@@ -174,25 +144,10 @@ class ConnectionAdmin(ManagedAdmin):
         """Return connections without what is sealed."""
         return Connection.objects.defer("credentials")
 
-    @admin.display(description="status")
-    def status_shown(self, connection: Connection) -> object:
-        """Return whether new things are made on it."""
-        return Status(self.status(connection))
-
-    @admin.display(description="tiers")
-    def tiers_shown(self, connection: Connection) -> object:
-        """Return which environments may use it."""
-        return connection.tiers
-
     @admin.display(description="endpoint")
     def address(self, connection: Connection) -> object:
         """Return where users connect to."""
         return Mono(f"{connection.endpoint.get('host', '')}:{connection.endpoint.get('port', '')}")
-
-    @admin.display(description="changed")
-    def changed(self, connection: Connection) -> object:
-        """Return when it was changed last."""
-        return connection.updated_at
 
     def status(self, thing: Connection) -> str:
         """Return whether new things are made on it."""
@@ -200,7 +155,6 @@ class ConnectionAdmin(ManagedAdmin):
 
     def sections(self, request: HttpRequest, thing: Connection) -> Sequence[Section]:
         """Return the connection but for its secret, and its events."""
-        events, more_events = newest(events_about(kind="connection", key=thing.pk), SHOWN)
         teams = [Ref(prefix=Prefix.TEAM, id=team.pk, text=team.slug) for team in thing.teams.all()]
         return [
             Facts(
@@ -216,5 +170,5 @@ class ConnectionAdmin(ManagedAdmin):
                     ("Changed", thing.updated_at),
                 ],
             ),
-            events_section(events, note=more_events),
+            history_section(self.prefix, thing.pk),
         ]

@@ -8,13 +8,12 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from catalog.models import Offering, OfferingVersion, Plan
-from catalog.models.offerings import OfferingKind, VersionStatus
-from platform_api.audit.selectors.stories import events_about
+from catalog.models.offerings import LONG_COLUMNS, OfferingKind, VersionStatus
 from platform_api.core.admin.cells import Json, Mono, Ref, Status
-from platform_api.core.admin.filters import ChoiceFilter, SinceFilter, TextFilter, UntilFilter, suggestions
+from platform_api.core.admin.filters import ChoiceFilter, NamedFilter, SinceFilter, UntilFilter
 from platform_api.core.admin.sections import Facts, Section, Table, newest
 from platform_api.core.ids import Prefix
-from platform_api.tenancy.admin.events import events_section
+from platform_api.tenancy.admin.events import history_section
 from platform_api.tenancy.admin.reading import ReadOnlyAdmin
 
 SHOWN = 100
@@ -24,34 +23,21 @@ class KindFilter(ChoiceFilter):
     """What kind of thing it is."""
 
     title, parameter_name, column = "kind", "kind", "kind"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Return the kinds."""
-        return [(kind.value, kind.label) for kind in OfferingKind]
+    words = OfferingKind
 
 
-class OfferingFilter(TextFilter):
-    """The offering, by slug."""
+class OfferingFilter(NamedFilter):
+    """The offering."""
 
-    title, parameter_name = "offering", "offering"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Suggest offerings."""
-        return suggestions(Offering, "slug")
-
-    def narrow(self, queryset: QuerySet[Any], text: str) -> QuerySet[Any]:
-        """Return the versions of an offering."""
-        return queryset.filter(offering__slug=text)
+    title, parameter_name, column = "offering", "offering", "offering_id"
+    model, noun = Offering, "offering"
 
 
 class StatusFilter(ChoiceFilter):
     """Where a version stands."""
 
     title, parameter_name, column = "status", "status", "status"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Return the statuses."""
-        return [(status.value, status.value) for status in VersionStatus]
+    words = VersionStatus
 
 
 class OfferingAdmin(ReadOnlyAdmin):
@@ -61,25 +47,14 @@ class OfferingAdmin(ReadOnlyAdmin):
     prefix = Prefix.OFFERING
     plural = "Offerings"
     about = "What can be ordered, or could be."
-    list_display = ("slug", "kind", "status_shown", "made")
+    list_display = ("slug", "kind", "status_shown", "created_at")
     list_filter = (KindFilter, SinceFilter, UntilFilter)
     search_fields = ("slug__startswith",)
     search_help_text = "An id, or the beginning of a slug."
 
-    @admin.display(description="status")
-    def status_shown(self, offering: Offering) -> object:
-        """Return whether it can be ordered."""
-        return Status(offering.status)
-
-    @admin.display(description="made")
-    def made(self, offering: Offering) -> object:
-        """Return when it came into the catalog."""
-        return offering.created_at
-
     def sections(self, request: HttpRequest, thing: Offering) -> Sequence[Section]:
         """Return the offering, its versions, and its events."""
         versions, more_versions = newest(versions_listed().filter(offering=thing), SHOWN)
-        events, more_events = newest(events_about(kind="offering", key=thing.pk), SHOWN)
         return [
             Facts(
                 title="Offering",
@@ -105,7 +80,7 @@ class OfferingAdmin(ReadOnlyAdmin):
                     for each in versions
                 ],
             ),
-            events_section(events[::-1], note=more_events),
+            history_section(self.prefix, thing.pk),
         ]
 
 
@@ -116,7 +91,7 @@ class OfferingVersionAdmin(ReadOnlyAdmin):
     prefix = Prefix.OFFERING_VERSION
     plural = "Offering versions"
     about = "What was published; a version never changes."
-    list_display = ("what", "status_shown", "connection_kind", "published", "published_by")
+    list_display = ("what", "status_shown", "connection_kind", "published_at", "published_by")
     list_filter = (OfferingFilter, StatusFilter, SinceFilter, UntilFilter)
     search_fields = ("digest__startswith",)
     search_help_text = "An id, or the beginning of a module's digest."
@@ -130,23 +105,12 @@ class OfferingVersionAdmin(ReadOnlyAdmin):
         """Return what it is a version of."""
         return self.heading(version)
 
-    @admin.display(description="status")
-    def status_shown(self, version: OfferingVersion) -> object:
-        """Return where it stands."""
-        return Status(version.status)
-
-    @admin.display(description="published")
-    def published(self, version: OfferingVersion) -> object:
-        """Return when it was published."""
-        return version.published_at
-
     def heading(self, thing: OfferingVersion) -> str:
         """Return what it is a version of."""
         return f"{thing.offering.slug} {thing.version}"
 
     def sections(self, request: HttpRequest, thing: OfferingVersion) -> Sequence[Section]:
         """Return the version, its plans and parameters, and its events."""
-        events, more_events = newest(events_about(kind="offering_version", key=thing.pk), SHOWN)
         return [
             Facts(
                 title="Version",
@@ -176,12 +140,10 @@ class OfferingVersionAdmin(ReadOnlyAdmin):
                 ],
             ),
             Facts(title="What it takes", rows=[("JSON Schema", Json(thing.parameters_schema))]),
-            events_section(events[::-1], note=more_events),
+            history_section(self.prefix, thing.pk),
         ]
 
 
 def versions_listed() -> QuerySet[OfferingVersion]:
     """Return versions with their offerings, without what is long."""
-    return OfferingVersion.objects.select_related("offering").defer(
-        "module", "manifest", "parameters_schema", "variables", "outputs"
-    )
+    return OfferingVersion.objects.select_related("offering").defer(*LONG_COLUMNS)

@@ -21,7 +21,7 @@ from platform_api.core.http.paging import FilterInvalidError
 from platform_api.core.http.shapes import shape_response
 from platform_api.core.http.views import ListView
 from platform_api.core.ids import Prefix, show
-from platform_api.core.shapes import Cost, Money, Shape
+from platform_api.core.shapes import Cost, Shape
 from platform_api.tenancy.api.permissions import caller_of
 from platform_api.tenancy.models.scopes import Scope
 
@@ -154,7 +154,7 @@ def _plan(plan: Plan) -> PlanOfOfferingShape:
         title=plan.title,
         description=plan.description,
         status=plan.status,
-        cost=_cost(plan.monthly_amount, plan.currency),
+        cost=Cost.of(plan.monthly_amount, plan.currency),
         points=plan.quota_points,
         parameters=plan.parameters,
         limits=plan.limits,
@@ -192,7 +192,7 @@ def _component(part: dict[str, Any], plan: Plan) -> ComponentOfOfferingShape:
         plan=part["plan"],
         parameters=part.get("parameters", {}),
         wiring=part.get("wiring", {}),
-        cost=_cost(plan.monthly_amount, plan.currency),
+        cost=Cost.of(plan.monthly_amount, plan.currency),
         points=plan.quota_points,
     )
 
@@ -203,13 +203,9 @@ def _composition(version: OfferingVersion, plans: ComponentPlans) -> Composition
     return CompositionShape(
         tier=version.manifest["tier"],
         expiry=None if expiry is None else msgspec.convert(expiry, ExpiryShape),
-        cost=_cost(sum((plan.monthly_amount for plan in parts), Decimal(0)), parts[0].currency),
+        cost=Cost.of(sum((plan.monthly_amount for plan in parts), Decimal(0)), parts[0].currency),
         points=sum(plan.quota_points for plan in parts),
     )
-
-
-def _cost(amount: Decimal, currency: str) -> Cost:
-    return Cost(monthly=Money(amount=str(amount), currency=currency))
 
 
 def offering_shape(offering: Offering, *, plans: ComponentPlans) -> OfferingShape:

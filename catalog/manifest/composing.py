@@ -213,6 +213,7 @@ class _Fitting:
                 reason = f"{component['offering']} may not stand in what expires; it does not allow_ephemeral"
                 yield self._at(f"{where}/offering", reason)
             yield from self._sources(component, where)
+            yield from self._secrets(component, facts, where)
             yield from self._parameters(component, facts, where)
         currencies = sorted({facts.currency for facts in self.facts.values()})
         if len(currencies) > 1:
@@ -225,6 +226,14 @@ class _Fitting:
                 choices = ", ".join(sorted(needed.shown_outputs)) or "none"
                 reason = f"{source.component} shows no output {source.output}; it shows: {choices}"
                 yield self._at(f"{where}/wiring/{parameter}", reason)
+
+    def _secrets(self, component: Mapping[str, Any], facts: ComponentFacts, where: str) -> Iterator[Problem]:
+        """What the whole says or is given is read by all who see the catalog or the environment."""
+        places = {"parameters": component.get("parameters", {}), "wiring": Wires.of(component).given}
+        for place, names in places.items():
+            for name in sorted(facts.judge.secrets & set(names)):
+                reason = f"{name} is a secret of {component['offering']}, and nothing that is set here stays one"
+                yield self._at(f"{where}/{place}/{name}", reason)
 
     def _parameters(self, component: Mapping[str, Any], facts: ComponentFacts, where: str) -> Iterator[Problem]:
         wires, fixed = Wires.of(component), component.get("parameters", {})

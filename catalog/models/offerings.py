@@ -84,6 +84,10 @@ class Offering(models.Model):
         return min(self.newest_first, key=lambda version: STAGES.index(VersionStatus(version.status)), default=None)
 
 
+LONG_COLUMNS = ("module", "manifest", "parameters_schema", "variables", "outputs")
+"""Columns of a version that are long; lists leave them out, and a page that needs one reads it by itself."""
+
+
 class OfferingVersionManager(models.Manager["OfferingVersion"]):
     """Leaves the packed module in the database until it is asked for; it is large and seldom needed."""
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db.models import Prefetch, Q, QuerySet
 
 from catalog.models import Offering, OfferingVersion, Plan
-from catalog.models.offerings import Availability, OfferingKind, VersionStatus
+from catalog.models.offerings import LONG_COLUMNS, Availability, OfferingKind, VersionStatus
 from platform_api.core.callers import Caller
 from platform_api.core.ids import Prefix, UnknownIdError, is_id, parse
 from platform_api.core.keeping import Kept
@@ -53,6 +53,16 @@ def offering_get(*, offering: str) -> Offering:
     if found is None:
         raise UnknownIdError
     return found
+
+
+def long_columns(through: str, *, but: Collection[str] = ()) -> list[str]:
+    """Return what to defer where rows are read together with their versions.
+
+    Args:
+        through: The rows' foreign key to a version.
+        but: Columns of the version that are read all the same.
+    """
+    return [f"{through}__{column}" for column in LONG_COLUMNS if column not in but]
 
 
 def newest_versions(offering_ids: Collection[UUID]) -> dict[UUID, str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -9,14 +10,19 @@ from django.db import IntegrityError, transaction
 
 from catalog.models import Connection
 from catalog.models.connections import ConnectionKind, Tier
+from fleet_provider.credentials import Credentials as ProviderCredentials
+from fleet_provider.faults import Fault
 from platform_api.audit.services.events import event_record
 from platform_api.core.callers import Caller
-from platform_api.core.errors import ConflictError
+from platform_api.core.errors import ConflictError, PreconditionError, RefusedError
 from platform_api.core.ids import UnknownIdError
 from platform_api.core.sealing import seal_json, unseal_json
 from platform_api.tenancy.models import Team
 
 Credentials = Mapping[str, Any]
+
+URL_KINDS = (ConnectionKind.POSTGRES, ConnectionKind.VALKEY)
+"""Kinds that our own provider reaches, by a URL with the admin's name and password in it."""
 
 
 class ConnectionKindError(ConflictError):
@@ -33,6 +39,22 @@ class ConnectionTakenError(ConflictError):
     code = "name_taken"
     title = "The name is taken"
     remedy = "Choose another slug, or change the connection that has it."
+
+
+class ConnectionCredentialsError(RefusedError):
+    """Each run on the connection would fail on them."""
+
+    code = "connection_credentials_refused"
+    title = "No run could use these credentials"
+    remedy = "Give the admin's URL in the form that the provider reads."
+
+
+class ConnectionVersionMismatchError(PreconditionError):
+    """Somebody else has changed the connection since the caller looked."""
+
+    code = "version_mismatch"
+    title = "It was changed in the meantime"
+    remedy = "Read it again, and decide again."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +97,7 @@ def connection_ensure(
 
     Raises:
         ConnectionKindError: There is one with this slug, of another kind.
+        ConnectionCredentialsError: No run could use these credentials.
     """
     with transaction.atomic():
         found = Connection.objects.select_for_update().filter(slug=slug).first()
@@ -100,6 +123,7 @@ def connection_create(
 
     Raises:
         ConnectionTakenError: There is one with this slug.
+        ConnectionCredentialsError: No run could use these credentials.
     """
     try:
         with transaction.atomic():
@@ -110,23 +134,29 @@ def connection_create(
 
 
 def connection_change(
-    *, connection_id: UUID, facts: ConnectionFacts, credentials: Credentials | None, caller: Caller
+    *, connection_id: UUID, version: datetime, facts: ConnectionFacts, credentials: Credentials | None, caller: Caller
 ) -> Connection:
     """Change what differs; where nothing differs, nothing is written.
 
     Args:
         connection_id: The connection.
+        version: When it had been changed last, as the caller saw it.
         facts: All that may be told of it from now on.
         credentials: The admin's new ones; None keeps those that there are.
         caller: Who does it.
 
     Raises:
         UnknownIdError: There is none.
+        ConnectionVersionMismatchError: Somebody else has changed it since.
+        ConnectionCredentialsError: No run could use these credentials.
     """
     with transaction.atomic():
         found = Connection.objects.select_for_update().filter(pk=connection_id).first()
         if found is None:
             raise UnknownIdError
+        if found.updated_at != version:
+            msg = f"{found.slug} was changed at {found.updated_at:%Y-%m-%d %H:%M:%S} UTC, after you read it."
+            raise ConnectionVersionMismatchError(msg)
         return _write(found, facts, credentials, caller=caller)
 
 
@@ -134,6 +164,8 @@ def _write(
     connection: Connection, facts: ConnectionFacts, credentials: Credentials | None, *, caller: Caller
 ) -> Connection:
     """Write what differs, and its event."""
+    if credentials is not None:
+        _require_usable(connection.kind, credentials)
     is_new = connection._state.adding  # noqa: SLF001 - Django's own way to tell; the key is made before the row
     before = None if is_new else _told(connection)
     is_same_secret = not is_new and credentials in (None, connection_credentials(connection=connection))
@@ -157,6 +189,17 @@ def _write(
         after={**after, "credentials_changed": not is_same_secret},
     )
     return connection
+
+
+def _require_usable(kind: str, credentials: Credentials) -> None:
+    """Have the provider read them as a run will; what it says against them quotes no secret."""
+    if kind not in URL_KINDS:
+        return
+    try:
+        ProviderCredentials.read({str(kind): credentials})
+    except Fault as fault:
+        msg = f"No run could use this URL. {fault.detail}"
+        raise ConnectionCredentialsError(msg) from None
 
 
 def connection_credentials(*, connection: Connection) -> dict[str, Any]:

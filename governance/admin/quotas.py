@@ -16,13 +16,12 @@ from governance.services.quota_limits import (
     quota_limit_begin,
     quota_limit_set,
 )
-from platform_api.audit.selectors.stories import events_about
 from platform_api.core.admin.cells import Mono, Ref, Status
 from platform_api.core.admin.filters import ChoiceFilter, SinceFilter, TextFilter, UntilFilter
 from platform_api.core.admin.sections import Facts, Section, Table, newest
 from platform_api.core.callers import Caller
 from platform_api.core.ids import Prefix
-from platform_api.tenancy.admin.events import events_section
+from platform_api.tenancy.admin.events import history_section
 from platform_api.tenancy.admin.fields import ProjectField
 from platform_api.tenancy.admin.managing import AdminForm, ManagedAdmin
 
@@ -113,6 +112,8 @@ class ScopeFilter(TextFilter):
 
     def narrow(self, queryset: Any, text: str) -> Any:
         """Return the quotas of a project or team."""
+        if not Quota.objects.filter(scope_name=text).exists():
+            return self.refuse(queryset, f"There is no quota of {text[:64]}.")
         return queryset.filter(scope_name=text)
 
 
@@ -148,7 +149,6 @@ class QuotaAdmin(ManagedAdmin):
     def sections(self, request: HttpRequest, thing: Quota) -> Sequence[Section]:
         """Return the quota, its ledger, and its events."""
         entries, more_entries = newest(QuotaEntry.objects.filter(quota=thing), SHOWN)
-        events, more_events = newest(events_about(kind="quota", key=thing.pk), SHOWN)
         owner = Prefix.PROJECT if thing.scope_type == ScopeType.PROJECT else Prefix.TEAM
         return [
             Facts(
@@ -182,5 +182,5 @@ class QuotaAdmin(ManagedAdmin):
                     for each in entries
                 ],
             ),
-            events_section(events, note=more_events),
+            history_section(self.prefix, thing.pk),
         ]

@@ -49,6 +49,9 @@ PREFIX_OF_KIND: Mapping[str, Prefix] = {
 }
 """Prefix by the kind of thing, as audit events name the kind of their object."""
 
+KIND_OF_PREFIX: Mapping[Prefix, str] = {prefix: kind for kind, prefix in PREFIX_OF_KIND.items()}
+"""The same the other way round."""
+
 
 class UnknownIdError(NotFoundError):
     """An id that cannot name anything; answered exactly like one that names nothing."""

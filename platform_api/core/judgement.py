@@ -79,6 +79,12 @@ class Judge:
         """Names of the members that a value may have."""
         return frozenset(self.schema["allOf"][0]["properties"])
 
+    @property
+    def secrets(self) -> frozenset[str]:
+        """Names of the members whose values are shown nowhere."""
+        described = self.schema["allOf"][0]["properties"].items()
+        return frozenset(name for name, schema in described if schema.get("writeOnly"))
+
     def judge(self, value: object) -> list[Finding]:
         """Return what is wrong: pointer, code, detail, remedy; nothing where all is well."""
         found: dict[tuple[str, str], Finding] = {}

@@ -1,5 +1,8 @@
 """Shapes: what goes in and out, as typed structs; one class is the parser, the encoder and the document of the API."""
 
+from decimal import Decimal
+from typing import Self
+
 import msgspec
 
 
@@ -25,3 +28,8 @@ class Cost(Shape):
     """What something costs."""
 
     monthly: Money
+
+    @classmethod
+    def of(cls, amount: Decimal, currency: str) -> Self:
+        """Return what costs an amount a month."""
+        return cls(monthly=Money(amount=str(amount), currency=currency))

@@ -7,28 +7,27 @@ from django.contrib import admin
 from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest
 
-from platform_api.audit.selectors.stories import events_about
+from catalog.selectors.offerings import long_columns
 from platform_api.core.admin.cells import Json, Prose, Ref, Status
 from platform_api.core.admin.filters import ChoiceFilter, SinceFilter, UntilFilter
 from platform_api.core.admin.sections import Facts, Section, Table, newest
 from platform_api.core.ids import Prefix, show
-from platform_api.tenancy.admin.events import events_section
-from platform_api.tenancy.admin.filters import ProjectFilter, TeamFilter
+from platform_api.tenancy.admin.events import history_section
+from platform_api.tenancy.admin.filters import ProjectFilter, TeamOfProjectFilter
 from platform_api.tenancy.admin.reading import ReadOnlyAdmin, list_url
 from provisioning.admin.filters import CreatorFilter, OfferingFilter
 from provisioning.admin.parts import SHOWN
 from provisioning.models import ComponentNeed, Environment, Resource
 from provisioning.models.environments import Tier
+from provisioning.selectors.environment_shapes import environment_status_of
+from provisioning.selectors.environments import environments_listed, environments_told
 
 
 class TierFilter(ChoiceFilter):
     """How much care it asks for."""
 
     title, parameter_name, column = "tier", "tier", "tier"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Return the tiers."""
-        return [(tier.value, tier.label) for tier in Tier]
+    words = Tier
 
 
 class EnvironmentAdmin(ReadOnlyAdmin):
@@ -38,19 +37,41 @@ class EnvironmentAdmin(ReadOnlyAdmin):
     prefix = Prefix.ENVIRONMENT
     plural = "Environments"
     about = "Groups of resources in a project."
-    list_display = ("name", "status_shown", "offering", "tier", "place", "creator", "expires", "when")
-    list_filter = (TeamFilter, ProjectFilter, OfferingFilter, TierFilter, CreatorFilter, SinceFilter, UntilFilter)
+    list_display = (
+        "name",
+        "desired_shown",
+        "offering",
+        "tier",
+        "place",
+        "creator",
+        "expires_at",
+        "closed_at",
+        "created_at",
+    )
+    list_filter = (
+        TeamOfProjectFilter,
+        ProjectFilter,
+        OfferingFilter,
+        TierFilter,
+        CreatorFilter,
+        SinceFilter,
+        UntilFilter,
+    )
     search_fields = ("name__startswith",)
     search_help_text = "An id, or the beginning of a name."
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Return environments with whose they are, and what they were ordered as."""
-        return Environment.objects.select_related("project__team", "offering_version__offering")
+        return environments_listed()
 
-    @admin.display(description="status")
-    def status_shown(self, environment: Environment) -> object:
-        """Return whether it is there."""
-        return Status(self.status(environment))
+    def get_page_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Return environments with what is in them, which says where they stand."""
+        return environments_told()
+
+    @admin.display(description="desired")
+    def desired_shown(self, environment: Environment) -> object:
+        """Return what its owners want; where it stands follows from all that is in it, which a page alone reads."""
+        return Status(environment.desired)
 
     @admin.display(description="offering")
     def offering(self, environment: Environment) -> object:
@@ -68,34 +89,24 @@ class EnvironmentAdmin(ReadOnlyAdmin):
         """Return whose it is."""
         return f"{environment.project.team.slug} / {environment.project.slug}"
 
-    @admin.display(description="expires")
-    def expires(self, environment: Environment) -> object:
-        """Return when it goes."""
-        return environment.expires_at
-
-    @admin.display(description="made")
-    def when(self, environment: Environment) -> object:
-        """Return when it was made."""
-        return environment.created_at
-
     def status(self, thing: Environment) -> str:
-        """Return whether it is there."""
-        return "closed" if thing.closed_at is not None else thing.desired
+        """Return where it stands, in the word that the API has for it."""
+        return environment_status_of(thing)
 
     def sections(self, request: HttpRequest, thing: Environment) -> Sequence[Section]:
         """Return the environment, what is in it, and its events."""
-        events, more_events = newest(events_about(kind="environment", key=thing.pk), SHOWN)
         return [
             Facts(title="Environment", rows=self._rows(thing)),
             *self._ordered(thing),
             self._resources(thing),
-            events_section(events[::-1], note=more_events),
+            history_section(self.prefix, thing.pk),
         ]
 
     def _rows(self, thing: Environment) -> list[tuple[str, object]]:
         return [
             ("Name", thing.name),
             ("Tier", Tier(thing.tier).label),
+            ("Status", Status(self.status(thing))),
             ("Desired", Status(thing.desired)),
             ("Team", Ref(prefix=Prefix.TEAM, id=thing.project.team_id, text=thing.project.team.slug)),
             ("Project", Ref(prefix=Prefix.PROJECT, id=thing.project_id, text=thing.project.slug)),
@@ -124,7 +135,9 @@ class EnvironmentAdmin(ReadOnlyAdmin):
         ]
 
     def _resources(self, thing: Environment) -> Section:
-        rows = Resource.objects.filter(environment=thing).defer("parameters", "outputs")
+        rows = Resource.objects.filter(environment=thing).defer(
+            "parameters", "outputs", *long_columns("offering_version")
+        )
         needs = ComponentNeed.objects.select_related("needed__resource").order_by("needed_id")
         resources, note = newest(
             rows.select_related("offering_version__offering", "plan", "component").prefetch_related(

@@ -13,7 +13,7 @@ from platform_api.core.admin.filters import SinceFilter, UntilFilter
 from platform_api.core.admin.sections import Facts, Group, Section, Table
 from platform_api.core.ids import Prefix, show
 from platform_api.tenancy.admin.events import correlation_link, events_section
-from platform_api.tenancy.admin.filters import ProjectFilter, TeamFilter
+from platform_api.tenancy.admin.filters import ProjectFilter, TeamOfProjectFilter
 from platform_api.tenancy.admin.reading import ReadOnlyAdmin
 from provisioning.admin.filters import (
     OfferingFilter,
@@ -34,9 +34,9 @@ class ProvisioningRequestAdmin(ReadOnlyAdmin):
     prefix = Prefix.PROVISIONING_REQUEST
     plural = "Requests"
     about = "Who asked for what, why, and what came of it."
-    list_display = ("what", "status_shown", "offering", "place", "requester", "when")
+    list_display = ("what", "status_shown", "offering", "place", "requester", "created_at")
     list_filter = (
-        TeamFilter,
+        TeamOfProjectFilter,
         ProjectFilter,
         OfferingFilter,
         RequestStatusFilter,
@@ -58,11 +58,6 @@ class ProvisioningRequestAdmin(ReadOnlyAdmin):
         """Return what was asked for."""
         return f"{row.operation} {row.resource.name}"
 
-    @admin.display(description="status")
-    def status_shown(self, row: ProvisioningRequest) -> object:
-        """Return where it stands."""
-        return Status(row.status)
-
     @admin.display(description="offering")
     def offering(self, row: ProvisioningRequest) -> object:
         """Return what was ordered."""
@@ -77,11 +72,6 @@ class ProvisioningRequestAdmin(ReadOnlyAdmin):
     def requester(self, row: ProvisioningRequest) -> object:
         """Return who asked."""
         return requester_of(row)
-
-    @admin.display(description="when")
-    def when(self, row: ProvisioningRequest) -> object:
-        """Return when."""
-        return row.created_at
 
     def heading(self, thing: ProvisioningRequest) -> str:
         """Return what was asked for."""

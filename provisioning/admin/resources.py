@@ -7,18 +7,17 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from platform_api.audit.selectors.stories import events_about
+from catalog.admin.offerings import KindFilter
 from platform_api.core.admin.cells import Json, Mono, Ref, Status
 from platform_api.core.admin.filters import SinceFilter, UntilFilter
 from platform_api.core.admin.sections import Facts, Section, Table, newest
 from platform_api.core.ids import Prefix, show
-from platform_api.tenancy.admin.events import events_section
-from platform_api.tenancy.admin.filters import ProjectFilter, TeamFilter
+from platform_api.tenancy.admin.events import history_section
+from platform_api.tenancy.admin.filters import ProjectFilter, TeamOfProjectFilter
 from platform_api.tenancy.admin.reading import ReadOnlyAdmin, list_url
 from provisioning.admin.filters import (
     CreatorFilter,
     EnvironmentFilter,
-    KindFilter,
     OfferingFilter,
     ResourceStatusFilter,
 )
@@ -34,9 +33,9 @@ class ResourceAdmin(ReadOnlyAdmin):
     prefix = Prefix.RESOURCE
     plural = "Resources"
     about = "What exists, or existed, and who owns it."
-    list_display = ("name", "status_shown", "kind", "offering", "place", "creator", "when")
+    list_display = ("name", "status_shown", "kind", "offering", "place", "creator", "created_at")
     list_filter = (
-        TeamFilter,
+        TeamOfProjectFilter,
         ProjectFilter,
         EnvironmentFilter,
         OfferingFilter,
@@ -52,11 +51,6 @@ class ResourceAdmin(ReadOnlyAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Return resources with what names them, without what is sealed."""
         return resources_listed()
-
-    @admin.display(description="status")
-    def status_shown(self, resource: Resource) -> object:
-        """Return where it stands."""
-        return Status(resource.status)
 
     @admin.display(description="offering")
     def offering(self, resource: Resource) -> object:
@@ -74,15 +68,9 @@ class ResourceAdmin(ReadOnlyAdmin):
         """Return who ordered it."""
         return Ref(prefix=Prefix.USER, id=resource.created_by_id, text=resource.created_by_name)
 
-    @admin.display(description="when")
-    def when(self, resource: Resource) -> object:
-        """Return when it was ordered."""
-        return resource.created_at
-
     def sections(self, request: HttpRequest, thing: Resource) -> Sequence[Section]:
         """Return the resource, what it gives, and what happened to it."""
         shown = show(self.prefix, thing.pk)
-        events, more_events = newest(events_about(kind="resource", key=thing.pk), SHOWN)
         requests = ProvisioningRequest.objects.filter(resource=thing)
         return [
             Facts(title="Resource", rows=self._rows(thing)),
@@ -92,7 +80,7 @@ class ResourceAdmin(ReadOnlyAdmin):
             requests_section(requests, more_url=list_url("provisioning_provisioningrequest", resource=shown)),
             runs_section(Run.objects.filter(resource=thing), more_url=list_url("provisioning_run", resource=shown)),
             self._states(thing),
-            events_section(events[::-1], note=more_events),
+            history_section(self.prefix, thing.pk),
         ]
 
     def _rows(self, thing: Resource) -> list[tuple[str, object]]:

@@ -7,13 +7,12 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from platform_api.audit.selectors.stories import events_about
-from platform_api.core.admin.cells import Ref, Status
+from platform_api.core.admin.cells import Ref
 from platform_api.core.admin.filters import SinceFilter, UntilFilter
-from platform_api.core.admin.sections import Facts, Section, newest
+from platform_api.core.admin.sections import Facts, Section
 from platform_api.core.ids import Prefix
-from platform_api.tenancy.admin.events import correlation_link, events_section
-from platform_api.tenancy.admin.filters import ProjectFilter, TeamFilter
+from platform_api.tenancy.admin.events import correlation_link, history_section
+from platform_api.tenancy.admin.filters import ProjectFilter, TeamOfProjectFilter
 from platform_api.tenancy.admin.reading import ReadOnlyAdmin
 from provisioning.admin.filters import (
     OfferingFilter,
@@ -24,7 +23,7 @@ from provisioning.admin.filters import (
 )
 from provisioning.admin.parts import ordered_rows, requester_of, run_sections
 from provisioning.models import Run
-from provisioning.selectors.stories import EVENTS, run_log, runs_listed, runs_told
+from provisioning.selectors.stories import run_log, runs_listed, runs_told
 
 
 class RunAdmin(ReadOnlyAdmin):
@@ -34,9 +33,9 @@ class RunAdmin(ReadOnlyAdmin):
     prefix = Prefix.RUN
     plural = "Runs"
     about = "Executions of Terraform, each for one resource."
-    list_display = ("what", "status_shown", "offering", "place", "attempt", "when", "finished")
+    list_display = ("what", "status_shown", "offering", "place", "attempt", "created_at", "finished_at")
     list_filter = (
-        TeamFilter,
+        TeamOfProjectFilter,
         ProjectFilter,
         OfferingFilter,
         RunStatusFilter,
@@ -62,11 +61,6 @@ class RunAdmin(ReadOnlyAdmin):
         """Return what it is for."""
         return f"{run.operation} {run.resource.name}"
 
-    @admin.display(description="status")
-    def status_shown(self, run: Run) -> object:
-        """Return where it stands."""
-        return Status(run.status)
-
     @admin.display(description="offering")
     def offering(self, run: Run) -> object:
         """Return what is carried out."""
@@ -77,23 +71,12 @@ class RunAdmin(ReadOnlyAdmin):
         """Return whose it is."""
         return f"{run.project.team.slug} / {run.project.slug}"
 
-    @admin.display(description="when")
-    def when(self, run: Run) -> object:
-        """Return when it was asked for."""
-        return run.created_at
-
-    @admin.display(description="finished")
-    def finished(self, run: Run) -> object:
-        """Return when it ended."""
-        return run.finished_at
-
     def heading(self, thing: Run) -> str:
         """Return what it is for."""
         return f"{thing.get_operation_display()} {thing.resource.name}"
 
     def sections(self, request: HttpRequest, thing: Run) -> Sequence[Section]:
         """Return what the run is for, what it did, and its events."""
-        events, more_events = newest(events_about(kind="run", key=thing.pk), EVENTS)
         asked = thing.provisioning_request
         return [
             Facts(
@@ -109,5 +92,5 @@ class RunAdmin(ReadOnlyAdmin):
                 ],
             ),
             *run_sections(thing, run_log(thing.pk)),
-            events_section(events[::-1], note=more_events),
+            history_section(self.prefix, thing.pk),
         ]

@@ -13,6 +13,7 @@ from provisioning.selectors.shapes import FailureShape, OrderedShape, failure_sh
 from provisioning.states import (
     LIVE_RESOURCE,
     Desired,
+    EnvironmentStatus,
     RequestStatus,
     ResourceStatus,
     Standing,
@@ -89,6 +90,19 @@ def environment_url(environment: Environment) -> str:
     return f"/api/v1/environments/{show(Prefix.ENVIRONMENT, environment.pk)}"
 
 
+def environment_status_of(environment: Environment) -> EnvironmentStatus:
+    """Return where an environment stands.
+
+    Args:
+        environment: As ``selectors.environments`` loads it.
+    """
+    return environment_status(
+        wanted=Desired(environment.desired),
+        is_closed=environment.closed_at is not None,
+        standings=[_standing(environment, resource) for resource in environment.resources.all()],
+    )
+
+
 def environment_shape(environment: Environment) -> EnvironmentShape:
     """Return an environment as callers see it.
 
@@ -102,11 +116,7 @@ def environment_shape(environment: Environment) -> EnvironmentShape:
         name=environment.name,
         project=project,
         tier=environment.tier,
-        status=environment_status(
-            wanted=Desired(environment.desired),
-            is_closed=environment.closed_at is not None,
-            standings=[_standing(environment, resource) for resource in resources],
-        ),
+        status=environment_status_of(environment),
         offering=None
         if version is None
         else EnvironmentOfferingShape(slug=version.offering.slug, version=version.version),

@@ -2,6 +2,7 @@
 
 from django.db.models import Q, QuerySet
 
+from catalog.selectors.offerings import long_columns
 from platform_api.core.callers import Caller
 from platform_api.core.ids import Prefix, UnknownIdError, parse
 from platform_api.tenancy.selectors.projects import projects_visible
@@ -9,7 +10,8 @@ from provisioning.models import ProvisioningRequest, Resource, Run
 from provisioning.states import LIVE_RUN
 
 
-def _in_projects_of(caller: Caller) -> Q:
+def in_projects_of(caller: Caller) -> Q:
+    """Return the condition that a row's project is one of the caller's; overseers' are all."""
     if caller.is_auditor or caller.is_platform_admin:
         return Q()
     return Q(project__in=projects_visible(caller=caller).values("pk"))
@@ -17,8 +19,10 @@ def _in_projects_of(caller: Caller) -> Q:
 
 def resources_visible(*, caller: Caller) -> QuerySet[Resource]:
     """Return the resources of the caller's projects, with what their shape needs."""
-    return Resource.objects.filter(_in_projects_of(caller)).select_related(
-        "project__team", "environment", "offering_version__offering", "plan"
+    return (
+        Resource.objects.filter(in_projects_of(caller))
+        .select_related("project__team", "environment", "offering_version__offering", "plan")
+        .defer(*long_columns("offering_version", but=["manifest"]))
     )
 
 
@@ -36,8 +40,10 @@ def resource_get(*, caller: Caller, resource: str) -> Resource:
 
 def requests_visible(*, caller: Caller) -> QuerySet[ProvisioningRequest]:
     """Return the requests of the caller's projects, with what their shape needs."""
-    return ProvisioningRequest.objects.filter(_in_projects_of(caller)).select_related(
-        "project", "environment", "resource", "offering_version__offering", "plan"
+    return (
+        ProvisioningRequest.objects.filter(in_projects_of(caller))
+        .select_related("project", "environment", "resource", "offering_version__offering", "plan")
+        .defer(*long_columns("offering_version"))
     )
 
 
@@ -55,7 +61,7 @@ def request_get(*, caller: Caller, request: str) -> ProvisioningRequest:
 
 def runs_visible(*, caller: Caller) -> QuerySet[Run]:
     """Return the runs of the caller's projects."""
-    return Run.objects.filter(_in_projects_of(caller))
+    return Run.objects.filter(in_projects_of(caller))
 
 
 def run_get(*, caller: Caller, run: str) -> Run:

@@ -11,7 +11,7 @@ from uuid import UUID
 import msgspec
 
 from platform_api.core.ids import Prefix, show
-from platform_api.core.shapes import Cost, Money, Shape
+from platform_api.core.shapes import Cost, Shape
 from provisioning.models import Credential, LogLine, ProvisioningRequest, Resource, Run
 from provisioning.selectors.credentials import CredentialsShape, credentials_shape
 from provisioning.states import LIVE_RUN
@@ -282,7 +282,7 @@ def request_shape(request: ProvisioningRequest, *, run: Run | None) -> RequestSh
         run=None if run is None else run_link(run.pk, run.status),
         parameters=request.parameters,
         quota=msgspec.convert(request.quota, list[QuotaShape]),
-        cost=Cost(monthly=Money(amount=str(plan.monthly_amount), currency=plan.currency)),
+        cost=Cost.of(plan.monthly_amount, plan.currency),
         decisions=msgspec.convert(request.decisions, list[DecisionShape]),
         approvals=ApprovalsShape(needed=[], given=[]),
         reason=request.reason,
@@ -363,7 +363,7 @@ def resource_shape(
         active_run=None if live_run is None else run_link(live_run.pk, live_run.status),
         delete_protected=resource.delete_protected,
         expires_at=resource.expires_at,
-        cost=Cost(monthly=Money(amount=str(plan.monthly_amount), currency=plan.currency)),
+        cost=Cost.of(plan.monthly_amount, plan.currency),
         links=LinksShape(audit=f"/api/v1/audit-events?object={shown}"),
         created_at=resource.created_at,
         updated_at=resource.updated_at,

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
+from catalog.selectors.offerings import long_columns
 from governance.models import PolicyDecision
 from platform_api.audit.models import AuditEvent
 from platform_api.audit.selectors.stories import events_of_story
@@ -20,11 +21,6 @@ RUNS = 10
 EVENTS = 200
 
 HIDDEN = "(hidden: the module says that it is a secret)"
-
-_HEAVY = tuple(
-    f"offering_version__{column}" for column in ("module", "manifest", "variables", "outputs", "parameters_schema")
-)
-"""Columns of a version that are long; a page that needs one reads it by itself."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,14 +60,14 @@ def requests_listed() -> QuerySet[ProvisioningRequest]:
     """Return requests with what names them and their surroundings."""
     return ProvisioningRequest.objects.select_related(
         "project__team", "environment", "resource", "offering_version__offering", "plan"
-    ).defer(*_HEAVY)
+    ).defer(*long_columns("offering_version"))
 
 
 def runs_told() -> QuerySet[Run]:
     """Return runs with what names them and their surroundings."""
     return Run.objects.select_related(
         "project__team", "resource", "offering_version__offering", "plan", "provisioning_request"
-    ).defer(*_HEAVY)
+    ).defer(*long_columns("offering_version"))
 
 
 def runs_listed() -> QuerySet[Run]:
@@ -83,7 +79,7 @@ def resources_listed() -> QuerySet[Resource]:
     """Return resources with what names them and their surroundings."""
     return Resource.objects.select_related(
         "project__team", "environment", "offering_version__offering", "plan", "connection"
-    ).defer("connection__credentials", *_HEAVY)
+    ).defer("connection__credentials", *long_columns("offering_version"))
 
 
 def run_log(run_id: UUID) -> RunLog:

@@ -17,6 +17,7 @@ from platform_api.core.errors import (
 )
 from platform_api.core.http import problems
 from platform_api.core.http.errors import TokenMissingError, as_slipway_error
+from platform_api.core.http.routes import route_of
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -30,7 +31,7 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response:
     if not isinstance(caller, Caller):
         caller = anonymous_caller(ip=request.META.get("REMOTE_ADDR"), correlation_id=correlation.current())
     if _is_worth_recording(error, caller=caller, method=request.method):
-        refusal_record(error=error, caller=caller, route=_route(context))
+        refusal_record(error=error, caller=caller, route=route_of(request))
     return Response(
         problems.document(error, instance=request.path),
         status=problems.status_of(error),
@@ -51,8 +52,3 @@ def _is_worth_recording(error: SlipwayError, *, caller: Caller, method: str) -> 
         return True
     is_known = caller.kind is not CallerKind.ANONYMOUS
     return is_known and (isinstance(error, ForbiddenError) or method not in SAFE_METHODS)
-
-
-def _route(context: dict[str, Any]) -> str:
-    match = context["request"].resolver_match
-    return f"{context['request'].method} /{match.route if match else ''}"

@@ -28,7 +28,7 @@ TONES: Mapping[str, str] = {
             "published ready completed applied planned_and_finished succeeded done active present allow in_force"
             " current"
         ),
-        "busy": "pending fulfilling planning planned confirmed applying running reserve commit reserved used",
+        "busy": "pending fulfilling planning planned confirmed applying running creating deleting reserve commit",
         "warn": "deprecated pending_approval recovering degraded tried refused warn adjust",
         "bad": "failed errored rejected deny error",
         "over": (

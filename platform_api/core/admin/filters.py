@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django.contrib.admin import SimpleListFilter
-from django.db.models import Model, QuerySet
+from django.db.models import Model, QuerySet, TextChoices
 from django.http import HttpRequest
 
 from platform_api.core.ids import UnknownIdError, lowest_id, read
@@ -57,11 +57,53 @@ class TextFilter(FieldFilter):
     template = "admin/filters/text.html"
 
 
+class NamedFilter(TextFilter):
+    """Something that rows belong to, by the name that people know; a name that nothing has is refused.
+
+    Attributes:
+        model: What is named.
+        noun: What to call such a thing.
+        named_by: Where its name stands.
+        column: The rows' key of it.
+    """
+
+    model: ClassVar[type[Model]]
+    noun: ClassVar[str]
+    named_by: ClassVar[str] = "slug"
+    column: ClassVar[str]
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Suggest the first names by alphabet."""
+        return suggestions(self.model, self.named_by)
+
+    def narrow(self, queryset: QuerySet[Any], text: str) -> QuerySet[Any]:
+        """Return the rows of what is named."""
+        rows: QuerySet[Model] = QuerySet(self.model)
+        key = rows.filter(**{self.named_by: text}).values_list("pk", flat=True).first()
+        if key is None:
+            return self.refuse(queryset, f"There is no {self.noun} {text[:64]}.")
+        return self.of(queryset, key)
+
+    def of(self, queryset: QuerySet[Any], key: UUID) -> QuerySet[Any]:
+        """Return the rows of the thing with this key."""
+        return queryset.filter(**{self.column: key})
+
+
 class ChoiceFilter(FieldFilter):
-    """One of a few words; anything else fits nothing."""
+    """One of a few words; anything else fits nothing.
+
+    Attributes:
+        words: The words, as lists show them and the API has them.
+        column: Where a row has one of them.
+    """
 
     template = "admin/filters/choice.html"
+    words: ClassVar[type[TextChoices]]
     column: ClassVar[str]
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
+        """Return the words."""
+        return [(word, word.replace("_", " ")) for word in self.words.values]
 
     def narrow(self, queryset: QuerySet[Any], text: str) -> QuerySet[Any]:
         """Return the rows whose column has this word."""

@@ -100,10 +100,9 @@ class KeysetChangeList(ChangeList):
 
     @property
     def labels(self) -> list[str]:
-        """Titles of the columns."""
-        return [
-            str(label_for_field(str(name), self.model, self.model_admin)).capitalize() for name in self.list_display
-        ]
+        """Titles of the columns; a column of times is called after what happened then."""
+        labels = [str(label_for_field(str(name), self.model, self.model_admin)) for name in self.list_display]
+        return [label.removesuffix(" at").capitalize() for label in labels]
 
     @property
     def rows(self) -> Iterator[Row]:

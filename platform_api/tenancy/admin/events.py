@@ -2,16 +2,18 @@
 
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
 from platform_api.audit.models import AuditEvent, Outcome
+from platform_api.audit.selectors.stories import events_about
 from platform_api.core.admin.cells import Excerpt, Json, Link, Mono, Prose, Ref, Status, ref_of_kind
 from platform_api.core.admin.filters import ChoiceFilter, SinceFilter, TextFilter, ThingFilter, UntilFilter
 from platform_api.core.admin.sections import Facts, Section, Table, newest
-from platform_api.core.ids import PREFIX_OF_KIND, Prefix
+from platform_api.core.ids import KIND_OF_PREFIX, PREFIX_OF_KIND, Prefix
 from platform_api.tenancy.admin.filters import ProjectFilter, TeamFilter
 from platform_api.tenancy.admin.reading import ReadOnlyAdmin, list_url
 from platform_api.tenancy.models import Project, Team, User
@@ -20,14 +22,6 @@ RELATED = 100
 
 SHOWN_LENGTH = 8
 """Characters of a correlation id that tell exchanges of one story apart."""
-
-
-class TeamOfEventFilter(TeamFilter):
-    """The team whose concern it is."""
-
-    def of_team(self, queryset: QuerySet[Any], team: Team) -> QuerySet[Any]:
-        """Return its events."""
-        return queryset.filter(team_id=team.pk)
 
 
 class ActorFilter(TextFilter):
@@ -71,10 +65,7 @@ class OutcomeFilter(ChoiceFilter):
     """How it ended."""
 
     title, parameter_name, column = "outcome", "outcome", "outcome"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Return the outcomes."""
-        return [(choice.value, choice.label) for choice in Outcome]
+    words = Outcome
 
 
 class AuditEventAdmin(ReadOnlyAdmin):
@@ -86,7 +77,7 @@ class AuditEventAdmin(ReadOnlyAdmin):
     about = "Who did what, to what, why, with what result. Nobody can change or delete them."
     list_display = ("when", "action", "outcome_shown", "what", "actor", "reason_shown")
     list_filter = (
-        TeamOfEventFilter,
+        TeamFilter,
         ProjectFilter,
         ActorFilter,
         ActionFilter,
@@ -183,6 +174,17 @@ class AuditEventAdmin(ReadOnlyAdmin):
             ),
             events_section(related[::-1], title="The rest of the exchange", note=note),
         ]
+
+
+def history_section(prefix: Prefix, key: UUID) -> Table:
+    """Return the part of a thing's page that tells what was done to it, the newest first.
+
+    Args:
+        prefix: Which kind of thing.
+        key: Which one.
+    """
+    events, note = newest(events_about(kind=KIND_OF_PREFIX[prefix], key=key), RELATED)
+    return events_section(events, note=note)
 
 
 def events_section(events: Sequence[AuditEvent], *, title: str = "Audit events", note: str = "") -> Table:

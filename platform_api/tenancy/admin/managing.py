@@ -11,8 +11,17 @@ from django.template.response import TemplateResponse
 from platform_api.audit.services.refusals import refusal_record
 from platform_api.core.admin.cells import path_of
 from platform_api.core.callers import Caller
-from platform_api.core.errors import SlipwayError
+from platform_api.core.errors import ConflictError, SlipwayError
+from platform_api.core.http.routes import route_of
 from platform_api.tenancy.admin.reading import SAFE_METHODS, ReadOnlyAdmin, caller_of, told, user_of
+
+
+class FormNotApplicableError(ConflictError):
+    """A form was sent that the thing's page does not have, or has no more."""
+
+    code = "form_not_applicable"
+    title = "This cannot be done to it as it is now"
+    remedy = "Open its page again: it tells where the thing stands, and has the form for what can be done."
 
 
 class AdminForm(forms.Form):
@@ -22,16 +31,11 @@ class AdminForm(forms.Form):
         title: Heading of the form, and text of the button: what is done.
         done: What is said afterwards.
         warning: What a person should know before.
-        thing: What it is done to; None for something new.
     """
 
     title: ClassVar[str]
     done: ClassVar[str]
     warning: ClassVar[str] = ""
-
-    def __init__(self, *args: Any, thing: Any = None, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self.thing = thing
 
     @classmethod
     def initial_of(cls, thing: Any) -> dict[str, Any]:
@@ -96,6 +100,7 @@ class ManagedAdmin(ReadOnlyAdmin):
 
         Raises:
             PermissionDenied: A form was sent by somebody else.
+            FormNotApplicableError: A form was sent that does not apply to the thing.
             UnknownIdError: There is no such thing.
         """
         form_class, is_reading = self.change_form_class, request.method in SAFE_METHODS
@@ -104,12 +109,13 @@ class ManagedAdmin(ReadOnlyAdmin):
                 raise PermissionDenied
             return super().change_view(request, object_id)
         thing = self.get_object(request, object_id)
+        if not form_class.applies_to(thing):
+            if not is_reading:
+                raise FormNotApplicableError
+            return self.page(request, thing, {"form": None})
         if is_reading:
-            form = (
-                form_class(thing=thing, initial=form_class.initial_of(thing)) if form_class.applies_to(thing) else None
-            )
-            return self.page(request, thing, {"form": form})
-        bound = form_class(request.POST, thing=thing)
+            return self.page(request, thing, {"form": form_class(initial=form_class.initial_of(thing))})
+        bound = form_class(request.POST)
         if self._save(request, bound, thing) is None:
             return self.page(request, self.get_object(request, object_id), {"form": bound})
         messages.success(request, bound.done)
@@ -141,9 +147,3 @@ class ManagedAdmin(ReadOnlyAdmin):
             "form": form,
         }
         return TemplateResponse(request, "admin/form.html", context)
-
-
-def route_of(request: HttpRequest) -> str:
-    """Return the method and the pattern of the address, as refusals are recorded with."""
-    match = request.resolver_match
-    return f"{request.method} /{match.route if match else ''}"

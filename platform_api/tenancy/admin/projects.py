@@ -8,18 +8,17 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from platform_api.audit.selectors.stories import events_about
 from platform_api.core.admin.cells import Mono, Ref
 from platform_api.core.admin.filters import SinceFilter, UntilFilter
-from platform_api.core.admin.sections import Facts, Section, newest
+from platform_api.core.admin.sections import Facts, Section
 from platform_api.core.callers import Caller
 from platform_api.core.ids import Prefix
-from platform_api.tenancy.admin.events import events_section
+from platform_api.tenancy.admin.events import history_section
 from platform_api.tenancy.admin.fields import SlugField, TeamField
 from platform_api.tenancy.admin.filters import TeamFilter
 from platform_api.tenancy.admin.managing import AdminForm, ManagedAdmin
-from platform_api.tenancy.admin.teams import SHOWN, members_section
-from platform_api.tenancy.models import Project, ProjectUserPermission, Team
+from platform_api.tenancy.admin.teams import members_section
+from platform_api.tenancy.models import Project, ProjectUserPermission
 from platform_api.tenancy.services.teams import project_create, project_rename
 
 
@@ -54,14 +53,6 @@ class ProjectRenameForm(AdminForm):
         return project_rename(project=thing, caller=caller, **self.cleaned_data)
 
 
-class TeamOfProjectFilter(TeamFilter):
-    """The team that owns it."""
-
-    def of_team(self, queryset: QuerySet[Any], team: Team) -> QuerySet[Any]:
-        """Return its projects."""
-        return queryset.filter(team=team)
-
-
 class ProjectAdmin(ManagedAdmin):
     """What teams build."""
 
@@ -69,8 +60,8 @@ class ProjectAdmin(ManagedAdmin):
     prefix = Prefix.PROJECT
     plural = "Projects"
     about = "What teams build; the unit of tenancy."
-    list_display = ("slug", "name", "team_shown", "created")
-    list_filter = (TeamOfProjectFilter, SinceFilter, UntilFilter)
+    list_display = ("slug", "name", "team_shown", "created_at")
+    list_filter = (TeamFilter, SinceFilter, UntilFilter)
     search_fields = ("slug__startswith", "name__icontains")
     search_help_text = "An id, the beginning of a slug, or a part of a name."
     add_form_class, change_form_class = ProjectMakeForm, ProjectRenameForm
@@ -84,14 +75,8 @@ class ProjectAdmin(ManagedAdmin):
         """Return who owns it."""
         return Ref(prefix=Prefix.TEAM, id=project.team_id, text=project.team.slug)
 
-    @admin.display(description="made")
-    def created(self, project: Project) -> object:
-        """Return when it was made."""
-        return project.created_at
-
     def sections(self, request: HttpRequest, thing: Project) -> Sequence[Section]:
         """Return the project, who works on it, and its events."""
-        events, more_events = newest(events_about(kind="project", key=thing.pk), SHOWN)
         return [
             Facts(
                 title="Project",
@@ -103,5 +88,5 @@ class ProjectAdmin(ManagedAdmin):
                 ],
             ),
             members_section(ProjectUserPermission.objects.filter(content_object=thing)),
-            events_section(events, note=more_events),
+            history_section(self.prefix, thing.pk),
         ]

@@ -17,7 +17,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 
 from platform_api.core import correlation
-from platform_api.core.admin.cells import path_of
+from platform_api.core.admin.cells import Status, path_of
 from platform_api.core.admin.lists import KeysetChangeList
 from platform_api.core.admin.sections import Section
 from platform_api.core.callers import Caller
@@ -86,6 +86,11 @@ class ReadOnlyAdmin(_ModelAdmin):
     def status(self, thing: Any) -> str:
         """Return the word of where a thing stands; empty where that has no word."""
         return str(getattr(thing, "status", ""))
+
+    @admin.display(description="status")
+    def status_shown(self, thing: Any) -> object:
+        """Return where a thing stands, as a column."""
+        return Status(self.status(thing))
 
     def sections(self, request: HttpRequest, thing: Any) -> Sequence[Section]:
         """Return what a page is made of."""

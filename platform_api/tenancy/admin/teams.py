@@ -4,17 +4,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from django import forms
-from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from platform_api.audit.selectors.stories import events_about
 from platform_api.core.admin.cells import Mono, Ref
 from platform_api.core.admin.filters import SinceFilter, UntilFilter
 from platform_api.core.admin.sections import Facts, Section, Table, newest
 from platform_api.core.callers import Caller
 from platform_api.core.ids import Prefix
-from platform_api.tenancy.admin.events import events_section
+from platform_api.tenancy.admin.events import history_section
 from platform_api.tenancy.admin.fields import SlugField
 from platform_api.tenancy.admin.managing import AdminForm, ManagedAdmin
 from platform_api.tenancy.models import Project, ProjectUserPermission, Team, TeamUserPermission
@@ -60,21 +58,15 @@ class TeamAdmin(ManagedAdmin):
     prefix = Prefix.TEAM
     plural = "Teams"
     about = "Who pays and owns."
-    list_display = ("slug", "name", "created")
+    list_display = ("slug", "name", "created_at")
     list_filter = (SinceFilter, UntilFilter)
     search_fields = ("slug__startswith", "name__icontains")
     search_help_text = "An id, the beginning of a slug, or a part of a name."
     add_form_class, change_form_class = TeamMakeForm, TeamRenameForm
 
-    @admin.display(description="made")
-    def created(self, team: Team) -> object:
-        """Return when it was made."""
-        return team.created_at
-
     def sections(self, request: HttpRequest, thing: Team) -> Sequence[Section]:
         """Return the team, its projects, its members and its events."""
         projects, more_projects = newest(Project.objects.filter(team=thing), SHOWN)
-        events, more_events = newest(events_about(kind="team", key=thing.pk), SHOWN)
         return [
             Facts(
                 title="Team",
@@ -90,7 +82,7 @@ class TeamAdmin(ManagedAdmin):
                 ],
             ),
             members_section(TeamUserPermission.objects.filter(content_object=thing)),
-            events_section(events, note=more_events),
+            history_section(self.prefix, thing.pk),
         ]
 
 

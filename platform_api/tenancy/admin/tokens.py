@@ -11,23 +11,20 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
-from platform_api.audit.selectors.stories import events_about
 from platform_api.core import clock
-from platform_api.core.admin.cells import Mono, Ref, Status, path_of
-from platform_api.core.admin.filters import SinceFilter, TextFilter, UntilFilter
-from platform_api.core.admin.sections import Facts, Section, newest
+from platform_api.core.admin.cells import Mono, Ref, path_of
+from platform_api.core.admin.filters import SinceFilter, UntilFilter
+from platform_api.core.admin.sections import Facts, Section
 from platform_api.core.callers import Caller
 from platform_api.core.ids import Prefix
-from platform_api.tenancy.admin.events import events_section
+from platform_api.tenancy.admin.events import history_section
 from platform_api.tenancy.admin.fields import ProjectField, TeamField, UserField, WordsField
+from platform_api.tenancy.admin.filters import UserFilter
 from platform_api.tenancy.admin.managing import AdminForm, ManagedAdmin
-from platform_api.tenancy.models import ApiToken, User
+from platform_api.tenancy.models import ApiToken
 from platform_api.tenancy.models.scopes import ORDERING, Scope
 from platform_api.tenancy.models.tokens import DEFAULT_LIFE, TokenKind
-from platform_api.tenancy.models.users import UserKind
 from platform_api.tenancy.services.tokens import IssuedToken, token_issue, token_revoke
-
-SHOWN = 100
 
 
 def _network(word: str) -> str:
@@ -60,28 +57,13 @@ class TokenMakeForm(AdminForm):
         help_text=f"At most 366 days from now; {DEFAULT_LIFE.days} days where it is left empty.",
     )
 
-    def clean_owner(self) -> User:
-        """Refuse an owner whose tokens count for nothing."""
-        owner: User = self.cleaned_data["owner"]
-        if not owner.is_active:
-            raise forms.ValidationError("This user is inactive; no token of theirs counts.")
-        return owner
-
-    def clean(self) -> dict[str, Any]:
-        """Refuse two bindings."""
-        cleaned = super().clean() or {}
-        if cleaned.get("team") and cleaned.get("project"):
-            self.add_error("project", "Name a team or a project, not both.")
-        return cleaned
-
     def save(self, *, thing: Any, caller: Caller) -> IssuedToken:
         """Make it."""
         given = self.cleaned_data
-        owner, last_day = given["owner"], given["last_day"]
+        last_day = given["last_day"]
         return token_issue(
-            user=owner,
+            user=given["owner"],
             name=given["name"],
-            kind=TokenKind.SERVICE if owner.kind == UserKind.SERVICE else TokenKind.PERSONAL,
             caller=caller,
             scopes=given["scopes"],
             team=given["team"],
@@ -110,14 +92,10 @@ class TokenRevokeForm(AdminForm):
         return thing
 
 
-class OwnerFilter(TextFilter):
+class OwnerFilter(UserFilter):
     """Whose it is."""
 
-    title, parameter_name = "owner", "owner"
-
-    def narrow(self, queryset: QuerySet[Any], text: str) -> QuerySet[Any]:
-        """Return the tokens of a user."""
-        return queryset.filter(user__username=text)
+    title, parameter_name, column = "owner", "owner", "user_id"
 
 
 class ApiTokenAdmin(ManagedAdmin):
@@ -127,7 +105,7 @@ class ApiTokenAdmin(ManagedAdmin):
     prefix = Prefix.API_TOKEN
     plural = "Tokens"
     about = "What the API is called with; what is kept of a token does not open anything."
-    list_display = ("name", "beginning", "status_shown", "owner", "last_used", "expires")
+    list_display = ("name", "beginning", "status_shown", "owner", "last_used_at", "expires_at")
     list_filter = (OwnerFilter, SinceFilter, UntilFilter)
     search_fields = ("hint__exact", "name__icontains")
     search_help_text = "An id, the 8 characters after slw_…_, or a part of a name."
@@ -142,25 +120,10 @@ class ApiTokenAdmin(ManagedAdmin):
         """Return what to recognize it by."""
         return Mono(token.beginning)
 
-    @admin.display(description="status")
-    def status_shown(self, token: ApiToken) -> object:
-        """Return whether it counts."""
-        return Status(self.status(token))
-
     @admin.display(description="owner")
     def owner(self, token: ApiToken) -> object:
         """Return whose it is."""
         return Ref(prefix=Prefix.USER, id=token.user_id, text=token.user.username)
-
-    @admin.display(description="last used")
-    def last_used(self, token: ApiToken) -> object:
-        """Return when it was used last, to the minute."""
-        return token.last_used_at
-
-    @admin.display(description="expires")
-    def expires(self, token: ApiToken) -> object:
-        """Return when its life ends."""
-        return token.expires_at
 
     def heading(self, thing: ApiToken) -> str:
         """Return what it is for."""
@@ -172,7 +135,6 @@ class ApiTokenAdmin(ManagedAdmin):
 
     def sections(self, request: HttpRequest, thing: ApiToken) -> Sequence[Section]:
         """Return what is known of the token, and its events."""
-        events, more_events = newest(events_about(kind="api_token", key=thing.pk), SHOWN)
         return [
             Facts(
                 title="Token",
@@ -199,7 +161,7 @@ class ApiTokenAdmin(ManagedAdmin):
                     ("Revoked", thing.revoked_at),
                 ],
             ),
-            events_section(events, note=more_events),
+            history_section(self.prefix, thing.pk),
         ]
 
     def added(self, request: HttpRequest, form: AdminForm, made: IssuedToken) -> HttpResponse:

@@ -8,14 +8,13 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from platform_api.audit.selectors.stories import events_about
 from platform_api.core import clock
 from platform_api.core.admin.cells import Link, Mono, Ref, Status
 from platform_api.core.admin.filters import ChoiceFilter, SinceFilter, UntilFilter
 from platform_api.core.admin.sections import Facts, Section, Table, newest
 from platform_api.core.callers import Caller
 from platform_api.core.ids import Prefix
-from platform_api.tenancy.admin.events import events_section
+from platform_api.tenancy.admin.events import history_section
 from platform_api.tenancy.admin.managing import AdminForm, ManagedAdmin
 from platform_api.tenancy.admin.reading import list_url
 from platform_api.tenancy.models import ApiToken, ProjectUserPermission, TeamUserPermission, User
@@ -46,10 +45,7 @@ class KindFilter(ChoiceFilter):
     """Person or service."""
 
     title, parameter_name, column = "kind", "kind", "kind"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Return both."""
-        return [(choice.value, choice.label) for choice in UserKind]
+    words = UserKind
 
 
 class UserAdmin(ManagedAdmin):
@@ -59,7 +55,7 @@ class UserAdmin(ManagedAdmin):
     prefix = Prefix.USER
     plural = "Users"
     about = "People and services that act."
-    list_display = ("username", "name", "kind", "overseer", "active", "created")
+    list_display = ("username", "name", "kind", "overseer", "status_shown", "created_at")
     list_filter = (KindFilter, SinceFilter, UntilFilter)
     search_fields = ("username__startswith", "name__icontains")
     search_help_text = "An id, the beginning of a username, or a part of a name."
@@ -75,16 +71,6 @@ class UserAdmin(ManagedAdmin):
         roles = {"auditor": user.is_auditor, "platform admin": user.is_platform_admin}
         return ", ".join(name for name, is_given in roles.items() if is_given)
 
-    @admin.display(description="status")
-    def active(self, user: User) -> object:
-        """Return whether the user has access."""
-        return Status(self.status(user))
-
-    @admin.display(description="made")
-    def created(self, user: User) -> object:
-        """Return when the user was made."""
-        return user.created_at
-
     def status(self, thing: User) -> str:
         """Return whether the user has access."""
         return "active" if thing.is_active else "inactive"
@@ -92,7 +78,6 @@ class UserAdmin(ManagedAdmin):
     def sections(self, request: HttpRequest, thing: User) -> Sequence[Section]:
         """Return the user, roles, tokens, and what was done to the user."""
         tokens, more_tokens = newest(ApiToken.objects.filter(user=thing).defer("digest"), SHOWN)
-        events, more_events = newest(events_about(kind="user", key=thing.pk), SHOWN)
         return [
             Facts(
                 title="User",
@@ -123,7 +108,7 @@ class UserAdmin(ManagedAdmin):
                     for each in tokens
                 ],
             ),
-            events_section(events, note=more_events),
+            history_section(self.prefix, thing.pk),
         ]
 
 

@@ -19,12 +19,13 @@ from django.db.models import Q
 from platform_api.audit.services.events import event_record
 from platform_api.core import clock
 from platform_api.core.callers import Caller
-from platform_api.core.errors import RefusedError, UnauthenticatedError
+from platform_api.core.errors import ConflictError, RefusedError, UnauthenticatedError
 from platform_api.core.ids import Prefix, show
 from platform_api.core.keeping import Kept
 from platform_api.tenancy.models import ApiToken, Project, Team, User
 from platform_api.tenancy.models.scopes import ORDERING
 from platform_api.tenancy.models.tokens import DEFAULT_LIFE, MAXIMUM_LIFE, TokenKind
+from platform_api.tenancy.models.users import UserKind
 from platform_api.tenancy.selectors.callers import caller_of_token
 
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -33,6 +34,9 @@ SECRET_LENGTH = 43  # characters of base 62 that 32 bytes need
 CHECKSUM_LENGTH = 6  # characters of base 62 that 32 bits need
 FORM = re.compile(r"slw_(pat|svc|ci)_([0-9A-Za-z]{43})([0-9A-Za-z]{6})\Z")
 LAST_USE_PRECISION = timedelta(minutes=1)
+
+KIND_OF_OWNER = {UserKind.HUMAN: TokenKind.PERSONAL, UserKind.SERVICE: TokenKind.SERVICE}
+"""Kind of token that its owner holds; one for CI is anybody's."""
 
 _holders: Kept[str, tuple[ApiToken, Caller]] = Kept(setting="TOKEN_AGE_SECONDS")
 """By digest; the tokens themselves are kept nowhere."""
@@ -60,6 +64,30 @@ class TokenLifeError(RefusedError):
     code = "token_life_refused"
     title = "A token lives at most 366 days"
     remedy = "Choose an expiry within 366 days from now."
+
+
+class TokenOwnerError(ConflictError):
+    """An owner whose tokens count for nothing."""
+
+    code = "token_owner_inactive"
+    title = "No token of an inactive user counts"
+    remedy = "Choose an owner who is active."
+
+
+class TokenBindingError(RefusedError):
+    """Two bindings, of which nobody could tell whether both or either counts."""
+
+    code = "token_binding_refused"
+    title = "A token is narrowed to a team or to a project, not both"
+    remedy = "Name a team or a project, not both."
+
+
+class TokenKindError(RefusedError):
+    """A token that says of its holder what its owner is not."""
+
+    code = "token_kind_refused"
+    title = "A person's token is personal, and a service's is one of a service"
+    remedy = "Leave the kind out, or make a token for CI."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,8 +120,8 @@ def token_issue(
     *,
     user: User,
     name: str,
-    kind: TokenKind,
     caller: Caller,
+    kind: TokenKind | None = None,
     scopes: Collection[str] = ORDERING,
     team: Team | None = None,
     project: Project | None = None,
@@ -105,8 +133,8 @@ def token_issue(
     Args:
         user: Whose rights the token can carry.
         name: What it is for, in its owner's words.
-        kind: Who will hold it.
         caller: Who makes it; stands in the audit trail.
+        kind: Who will hold it; its owner by default.
         scopes: What it may be used for.
         team: Narrows it to one team.
         project: Narrows it to one project.
@@ -114,8 +142,22 @@ def token_issue(
         expires_at: End of its life; 90 days from now by default.
 
     Raises:
+        TokenOwnerError: The user is inactive.
+        TokenBindingError: Both a team and a project are named.
+        TokenKindError: The kind is that of another kind of user.
         TokenLifeError: The expiry is past, or later than 366 days from now.
     """
+    own_kind = KIND_OF_OWNER[UserKind(user.kind)]
+    kind = kind or own_kind
+    if not user.is_active:
+        msg = f"{user.username} is inactive."
+        raise TokenOwnerError(msg)
+    if team is not None and project is not None:
+        msg = f"Both team {team.slug} and project {project.slug} were named."
+        raise TokenBindingError(msg)
+    if kind not in {own_kind, TokenKind.CI}:
+        msg = f"{user.username} is a {UserKind(user.kind).label.lower()}."
+        raise TokenKindError(msg)
     now = clock.now()
     expires_at = expires_at or now + DEFAULT_LIFE
     if not now < expires_at <= now + MAXIMUM_LIFE:

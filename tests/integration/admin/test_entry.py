@@ -6,6 +6,7 @@ from django.urls import reverse
 
 from platform_api.admin import site
 from platform_api.core.callers import CallerKind
+from platform_api.tenancy.models import Team
 from platform_api.tenancy.models.users import UserKind
 from platform_api.tenancy.services.users import user_create
 from tests.integration.admin.site import MODELS, browser, list_of, text_of
@@ -108,6 +109,7 @@ def test_a_form_from_elsewhere_is_refused_with_a_page(people: People) -> None:
     answer = client.post("/admin/tenancy/team/add/", {"slug": "evil", "name": "Evil"})
     assert answer.status_code == 403
     assert "The form was not taken" in text_of(answer)
+    assert not Team.objects.filter(slug="evil").exists()
 
 
 def test_pages_are_kept_by_no_cache(auditor: Client) -> None:

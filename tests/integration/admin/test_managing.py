@@ -9,6 +9,7 @@ from django.http import HttpResponse
 from django.test import Client
 
 from catalog.models import Connection
+from catalog.models.connections import ConnectionKind
 from catalog.services.connections import connection_credentials
 from governance.models import Quota
 from platform_api.audit.models import AuditEvent, Outcome
@@ -47,6 +48,13 @@ def change(client: Client, plural: str, prefix: Prefix, thing: Any, **form: Any)
     return client.post(page_of(plural, prefix, thing.pk), form)
 
 
+def version_of(client: Client, connection: Connection) -> str:
+    """Return what a connection's page has in its form to tell by whether somebody else has changed it since."""
+    page = client.get(page_of("Connections", Prefix.CONNECTION, connection.pk)).content.decode()
+    (version,) = re.findall(r'<input type="hidden" name="version" value="([^"]+)"', page)
+    return str(version)
+
+
 def newest_events() -> list[AuditEvent]:
     """Return what was recorded of sessions, the oldest first."""
     return list(AuditEvent.objects.filter(auth_method="session").order_by("pk"))
@@ -59,6 +67,14 @@ def only_event(action: str, people: People) -> AuditEvent:
     assert (event.actor_id, event.actor_name, event.ip) == (people.admin.user.pk, "admin", "127.0.0.1")
     assert len(event.correlation_id) >= 8
     return event
+
+
+def assert_only_refused(before: dict[str, str], code: str) -> None:
+    """Check that nothing but the record of a refusal came after some contents, and that no secret is in it."""
+    after, newest = contents(), newest_events()[-1]
+    assert {table for table in after if after[table] != before[table]} == {"audit_event"}
+    assert (newest.action, newest.code) == ("call.refused", code)
+    assert "hunter2" not in str(AuditEvent.objects.values().get(pk=newest.pk))
 
 
 def is_done(answer: HttpResponse) -> bool:
@@ -103,8 +119,6 @@ def test_a_project_is_made_and_renamed(admin: Client, people: People) -> None:
         ("Tokens", {"owner": "owner", "name": "x", "scopes": ["moon:walk"]}, "Select a valid choice."),
         ("Tokens", {"owner": "owner", "name": "x"}, "This field is required."),
         ("Tokens", {"owner": "owner", "name": "x", "scopes": ["catalog:read"], "networks": "10.0.0.0/8 x y"}, "x, y"),
-        ("Connections", {**CONNECTION, "admin_url": "nonsense"}, "is not of the form postgresql://"),
-        ("Connections", {**CONNECTION, "admin_url": "postgresql://[::1"}, "is not of the form postgresql://"),
         ("Connections", {**CONNECTION, "teams": "shop nobody"}, "These are of no use: nobody."),
         ("Connections", {**CONNECTION, "tiers": []}, "This field is required."),
         ("Connections", {**CONNECTION, "kind": "aws"}, "Select a valid choice."),
@@ -183,23 +197,49 @@ def test_a_connection_is_made_and_its_secret_is_sealed_and_never_shown(admin: Cl
 
 def test_a_connection_keeps_its_secret_unless_another_is_given(admin: Client, orders: Orders) -> None:
     connection = orders.target
-    form = {"tiers": ["production"], "teams": "", "host": "new.example.com", "port": "6000"}
-    assert is_done(change(admin, "Connections", Prefix.CONNECTION, connection, **form))
+
+    def changed_to(**secret: str) -> HttpResponse:
+        form = {"tiers": ["production"], "teams": "", "host": "new.example.com", "port": "6000", **secret}
+        version = version_of(admin, connection)
+        answer: HttpResponse = change(admin, "Connections", Prefix.CONNECTION, connection, version=version, **form)
+        return answer
+
+    assert is_done(changed_to())
     event = only_event("connection.changed", orders.people)
     assert event.after is not None
     assert (event.after["credentials_changed"], event.after["is_active"]) == (False, False)
     assert ADMIN_PASSWORD in connection_credentials(connection=Connection.objects.get(pk=connection.pk))["url"]
-    assert is_done(change(admin, "Connections", Prefix.CONNECTION, connection, admin_url=URL, **form))
+    assert is_done(changed_to(admin_url=URL))
     changed = newest_events()[-1]
     assert changed.after is not None
     assert changed.after["credentials_changed"] is True
     assert connection_credentials(connection=Connection.objects.get(pk=connection.pk)) == {"url": URL}
-    assert is_done(change(admin, "Connections", Prefix.CONNECTION, connection, **form))
+    assert is_done(changed_to())
     assert len(newest_events()) == 2
     assert "hunter2" not in str(AuditEvent.objects.values())
 
 
+def test_a_connection_is_changed_only_by_who_saw_it_as_it_is(admin: Client, orders: Orders) -> None:
+    connection = orders.target
+    form = {"tiers": ["production"], "teams": "", "host": "new.example.com", "port": "6000"}
+    form |= {"is_active": "on", "version": version_of(admin, connection)}
+    assert is_done(change(admin, "Connections", Prefix.CONNECTION, connection, **form))
+    only_event("connection.changed", orders.people)
+    form |= {"host": "old.example.com", "admin_url": URL}
+    answer = change(admin, "Connections", Prefix.CONNECTION, connection, **form)
+    assert answer.status_code == 200
+    assert "main was changed at" in text_of(answer)
+    assert "Read it again, and decide again." in text_of(answer)
+    refused = newest_events()[-1]
+    assert (refused.action, refused.code) == ("call.refused", "version_mismatch")
+    kept = Connection.objects.get(pk=connection.pk)
+    assert kept.endpoint == {"host": "new.example.com", "port": 6000}
+    assert ADMIN_PASSWORD in connection_credentials(connection=kept)["url"]
+
+
 UNUSABLE_URLS = [
+    ("postgres", "nonsense", "is not of the form postgresql://"),
+    ("postgres", "postgresql://[::1", "is not of the form postgresql://"),
     ("postgres", VALKEY_URL, "is not of the form postgresql://"),
     ("postgres", "postgresql://admin@db.example.com/postgres", "is not of the form postgresql://"),
     ("postgres", "postgresql://admin:hunter2@db.example.com:99999/postgres", "is not of the form postgresql://"),
@@ -223,7 +263,7 @@ def test_a_connection_is_not_made_with_a_url_that_no_run_could_use(
     answer = add(admin, "Connections", **{**CONNECTION, "kind": kind, "admin_url": url})
     assert answer.status_code == 200
     assert problem in text_of(answer)
-    assert contents() == before
+    assert_only_refused(before, "connection_credentials_refused")
     assert "hunter2" not in answer.content.decode()
 
 
@@ -234,12 +274,13 @@ def test_a_connection_does_not_change_to_a_url_that_no_run_could_use(
     sound = {"postgres": URL, "valkey": VALKEY_URL}[kind]
     assert is_done(add(admin, "Connections", **{**CONNECTION, "kind": kind, "teams": "", "admin_url": sound}))
     connection = Connection.objects.get(slug="second")
-    before = contents()
     form = {"tiers": ["production"], "teams": "", "host": "new.example.com", "port": "6000", "admin_url": url}
+    form["version"] = version_of(admin, connection)
+    before = contents()
     answer = change(admin, "Connections", Prefix.CONNECTION, connection, **form)
     assert answer.status_code == 200
     assert problem in text_of(answer)
-    assert contents() == before
+    assert_only_refused(before, "connection_credentials_refused")
     assert "hunter2" not in answer.content.decode()
     assert connection_credentials(connection=connection) == {"url": sound}
     assert people.admin.user.is_platform_admin
@@ -305,8 +346,13 @@ def test_a_token_is_refused_that_lives_too_long_or_binds_twice_or_is_of_nobody_a
     both = {"team": people.shop.slug, "project": people.checkout.slug}
     assert "not both" in text_of(add(admin, "Tokens", **form, **both))
     User.objects.filter(username="owner").update(is_active=False)
-    assert "This user is inactive" in text_of(add(admin, "Tokens", **form))
+    assert "owner is inactive. Choose an owner who is active." in text_of(add(admin, "Tokens", **form))
     assert not ApiToken.objects.filter(name="x").exists()
+    assert [event.code for event in newest_events()] == [
+        "token_life_refused",
+        "token_binding_refused",
+        "token_owner_inactive",
+    ]
 
 
 def test_a_token_is_revoked_once_and_stays_in_the_list(admin: Client, people: People) -> None:
@@ -320,8 +366,27 @@ def test_a_token_is_revoked_once_and_stays_in_the_list(admin: Client, people: Pe
     page = admin.get(page_of("Tokens", Prefix.API_TOKEN, token.pk))
     assert page.context["form"] is None
     assert "revoked" in text_of(page)
-    assert is_done(change(admin, "Tokens", Prefix.API_TOKEN, token, is_sure="on"))
-    assert len(newest_events()) == 1
+    before = ApiToken.objects.values().get(pk=token.pk)
+    again = change(admin, "Tokens", Prefix.API_TOKEN, token, is_sure="on")
+    assert again.status_code == 409
+    assert "This cannot be done to it as it is now" in text_of(again)
+    assert ApiToken.objects.values().get(pk=token.pk) == before
+    assert [(event.action, event.code) for event in newest_events()] == [
+        ("token.revoked", ""),
+        ("call.refused", "form_not_applicable"),
+    ]
+
+
+def test_a_connection_that_is_reached_without_a_url_is_not_changed_by_the_form_for_urls(
+    admin: Client, orders: Orders
+) -> None:
+    connection = orders.target
+    Connection.objects.filter(pk=connection.pk).update(kind=ConnectionKind.AWS)
+    assert admin.get(page_of("Connections", Prefix.CONNECTION, connection.pk)).context["form"] is None
+    before = contents()
+    form = {"tiers": ["production"], "host": "evil.example.com", "port": "1", "version": str(connection.updated_at)}
+    assert change(admin, "Connections", Prefix.CONNECTION, connection, **form).status_code == 409
+    assert_only_refused(before, "form_not_applicable")
 
 
 def test_forms_are_for_platform_admins_alone(people: People, orders: Orders, admin: Client) -> None:

@@ -10,7 +10,8 @@ from django.urls import reverse
 
 from platform_api import admin as admin_site
 from platform_api.audit.models import AuditEvent
-from platform_api.core.ids import Prefix, new_id, show
+from platform_api.audit.services.events import event_record
+from platform_api.core.ids import KIND_OF_PREFIX, Prefix, new_id, show
 from platform_api.tenancy.admin.managing import ManagedAdmin
 from platform_api.tenancy.admin.reading import ReadOnlyAdmin
 from platform_api.tenancy.models import Team
@@ -20,7 +21,7 @@ from provisioning.services.execution.credentials import Credentials
 from tests.factories import ADMIN_PASSWORD
 from tests.integration.admin.conftest import SEALED_INPUT
 from tests.integration.admin.site import MODELS, NAMES, Story, contents, crawl, list_of, page_of, text_of
-from tests.people import People
+from tests.people import TESTS, People
 
 pytestmark = pytest.mark.django_db
 
@@ -192,6 +193,20 @@ def test_the_history_of_a_thing_is_its_audit_events(auditor: Client, story: Stor
     listed = text_of(auditor.get(answer.headers["Location"]))
     assert "run.applied" in listed
     assert "resource.ready" not in listed
+
+
+def test_every_page_tells_the_newest_event_first(auditor: Client, story: Story) -> None:
+    for model, admin in MODELS:
+        kind = KIND_OF_PREFIX.get(admin.prefix)
+        if kind is None or admin.prefix is Prefix.PROVISIONING_REQUEST:  # whose page tells a story from its beginning
+            continue
+        thing = model._default_manager.first()
+        assert thing is not None
+        for action in ("test.earlier", "test.later"):
+            event_record(caller=TESTS, action=action, object_type=kind, object_id=thing.pk, object_name="x")
+        page = auditor.get(page_of(admin.plural, admin.prefix, thing.pk))
+        (events,) = (section for section in page.context["sections"] if section.title == "Audit events")
+        assert [row[1].text for row in events.rows[:2]] == ["test.later", "test.earlier"], admin.plural
 
 
 def test_every_list_has_its_chapter_in_the_navigation(auditor: Client) -> None:

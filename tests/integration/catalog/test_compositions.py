@@ -17,36 +17,15 @@ from catalog.services.composing import composed_publish
 from catalog.services.publishing import VersionTakenError
 from catalog.services.retirement import plan_retire, version_retire
 from platform_api.audit.models import AuditEvent
-from tests.compositions import COMPOSED, composed_write
+from tests.compositions import PAIR, composed_write
 from tests.integration.catalog.conftest import Publish
-from tests.modules import MANIFEST, module_write
+from tests.modules import MANIFEST, VARIABLES, module_write
 from tests.people import TESTS, People
 
 pytestmark = pytest.mark.django_db
 
-PAIR = (
-    COMPOSED[: COMPOSED.index("parameters:")].replace("slug: trio", "slug: pair")
-    + """
-parameters:
-  color: {type: string, description: Color of all., default: blue}
-components:
-  - name: second
-    offering: widget
-    version: 1.0.0
-    plan: small
-    parameters: {size: 4}
-    wiring: {color: first.outputs.host}
-  - name: first
-    offering: widget
-    version: 1.0.0
-    plan: red
-    wiring: {color: parameters.color}
-""".lstrip()
-)
-SOUND = PAIR.replace("default: blue", "default: red")
 
-
-def publish_composed(folder: Path, manifest: str = SOUND) -> OfferingVersion:
+def publish_composed(folder: Path, manifest: str = PAIR) -> OfferingVersion:
     candidate = composed_read(composed_write(folder, slug="pair", manifest=manifest))
     return composed_publish(candidate=candidate, caller=TESTS).version
 
@@ -76,11 +55,11 @@ def test_it_is_published_once_and_never_changes(publish: Publish, tmp_path: Path
     version_retire(version=published, caller=TESTS)  # what is published already is not judged again
     assert publish_composed(tmp_path).pk == first.pk
     with pytest.raises(VersionTakenError, match=r"published, and its offering\.yaml differ\."):
-        publish_composed(tmp_path, SOUND.replace("size: 4", "size: 5"))
+        publish_composed(tmp_path, PAIR.replace("size: 4", "size: 5"))
 
 
 def test_sync_publishes_it_after_the_modules_that_it_names(tmp_path: Path) -> None:
-    composed_write(tmp_path, slug="pair", manifest=SOUND)  # before the module, by the alphabet
+    composed_write(tmp_path, slug="pair", manifest=PAIR)  # before the module, by the alphabet
     module_write(tmp_path)
     out = io.StringIO()
     call_command("sync_catalog", str(tmp_path), stdout=out)
@@ -90,10 +69,10 @@ def test_sync_publishes_it_after_the_modules_that_it_names(tmp_path: Path) -> No
 def test_sync_without_the_modules_publishes_nothing_and_says_where(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    composed_write(tmp_path, slug="pair", manifest=SOUND)
+    composed_write(tmp_path, slug="pair", manifest=PAIR)
     with pytest.raises(CommandError, match="1 refused"):
         call_command("sync_catalog", str(tmp_path))
-    line = SOUND[: SOUND.index("offering: widget")].count("\n")  # the manifest is written without its first line feed
+    line = PAIR[: PAIR.index("offering: widget")].count("\n")  # the manifest is written without its first line feed
     assert f"pair/offering.yaml:{line}: There is no offering 'widget'." in capsys.readouterr().err
     assert not Offering.objects.exists()
 
@@ -114,28 +93,39 @@ def test_sync_without_the_modules_publishes_nothing_and_says_where(
 )
 def test_what_does_not_fit_is_told(publish: Publish, tmp_path: Path, old: str, new: str, words: str) -> None:
     publish()
-    assert old in SOUND
-    assert any(words in each for each in problems(tmp_path, SOUND.replace(old, new, 1)))
+    assert old in PAIR
+    assert any(words in each for each in problems(tmp_path, PAIR.replace(old, new, 1)))
 
 
 def test_a_required_parameter_may_not_stay_open(publish: Publish, tmp_path: Path) -> None:
     publish()
-    (found,) = problems(tmp_path, SOUND.replace("    wiring: {color: first.outputs.host}\n", ""))
+    (found,) = problems(tmp_path, PAIR.replace("    wiring: {color: first.outputs.host}\n", ""))
     assert "color: color is missing." in found
 
 
 def test_what_may_not_be_ephemeral_stands_in_nothing_that_expires(publish: Publish, tmp_path: Path) -> None:
     publish(manifest=MANIFEST.replace("allows_ephemeral: true", "allows_ephemeral: false"))
-    first, second = problems(tmp_path, SOUND)
+    first, second = problems(tmp_path, PAIR)
     assert "widget may not stand in what expires" in first
     assert "widget may not stand in what expires" in second
     line = "expiry: {default_seconds: 3600, maximum_seconds: 86400}\n"
-    assert publish_composed(tmp_path, SOUND.replace(line, "")).version == "1.0.0"
+    assert publish_composed(tmp_path, PAIR.replace(line, "")).version == "1.0.0"
+
+
+def test_a_secret_is_neither_set_nor_given_through_the_whole(publish: Publish, tmp_path: Path) -> None:
+    color = 'variable "color" {\n'
+    publish(variables=VARIABLES.replace(color, f"{color}  sensitive = true\n"))
+    literal = PAIR.replace("size: 4}\n    wiring: {color: first.outputs.host}", "size: 4, color: red}")
+    assert problems(tmp_path, literal) == [
+        f"offering.yaml:{literal[: literal.index(place)].count(chr(10))}: "  # written without its first line feed
+        "color is a secret of widget, and nothing that is set here stays one"
+        for place in ("size: 4, color: red", "color: parameters.color")
+    ]
 
 
 def test_the_whole_has_one_currency(publish: Publish, tmp_path: Path) -> None:
     publish(manifest=MANIFEST.replace('amount: "90.50", currency: EUR', 'amount: "90.50", currency: USD'))
-    (found,) = problems(tmp_path, SOUND)
+    (found,) = problems(tmp_path, PAIR)
     assert "the whole has one price, but these are in EUR and USD" in found
 
 
@@ -145,7 +135,7 @@ def test_a_composed_offering_is_no_component(publish: Publish, tmp_path: Path) -
     nested = composed_write(
         tmp_path,
         slug="nested",
-        manifest=SOUND.replace("offering: widget", "offering: pair", 1).replace("slug: pair", "slug: nested"),
+        manifest=PAIR.replace("offering: widget", "offering: pair", 1).replace("slug: pair", "slug: nested"),
     )
     with pytest.raises(ModuleBrokenError, match="pair is a whole environment, not one resource"):
         composed_publish(candidate=composed_read(nested), caller=TESTS)

@@ -13,7 +13,12 @@ from catalog.models import Connection
 from catalog.models.connections import ConnectionKind, Tier
 from catalog.selectors import connections
 from catalog.selectors.connections import ConnectionMissingError, connection_for
-from catalog.services.connections import ConnectionKindError, connection_credentials, connection_ensure
+from catalog.services.connections import (
+    ConnectionCredentialsError,
+    ConnectionKindError,
+    connection_credentials,
+    connection_ensure,
+)
 from platform_api.audit.models import AuditEvent
 from platform_api.core import keeping
 from platform_api.core.sealing import SealBrokenError
@@ -98,6 +103,27 @@ def test_a_connection_keeps_its_kind() -> None:
         ensure(kind=ConnectionKind.VALKEY)
 
 
+@pytest.mark.parametrize(
+    ("kind", "url"),
+    [
+        (ConnectionKind.POSTGRES, f"redis://admin:{SECRET}@queues.example.com:6380/0"),
+        (ConnectionKind.POSTGRES, f"{URL}?password={SECRET}"),
+        (ConnectionKind.VALKEY, f"redis://admin:{SECRET}@queues.example.com:6380/7"),
+    ],
+)
+def test_credentials_that_no_run_could_use_are_refused_unquoted(kind: ConnectionKind, url: str) -> None:
+    with pytest.raises(ConnectionCredentialsError, match="No run could use this URL") as caught:
+        ensure(kind=kind, credentials={"url": url})
+    assert SECRET not in str(caught.value)
+    assert not Connection.objects.exists()
+    assert events() == []
+
+
+def test_credentials_that_our_provider_does_not_read_are_kept_as_they_are() -> None:
+    account = {"role_arn": "arn:aws:iam::123456789012:role/slipway"}
+    assert connection_credentials(connection=ensure(kind=ConnectionKind.AWS, credentials=account)) == account
+
+
 @pytest.mark.parametrize("changes", [{"tiers": ["moon"]}, {"tiers": []}, {"kind": "mysql"}, {"slug": "Not A Slug"}])
 def test_the_database_itself_knows_kinds_and_tiers(changes: dict[str, object]) -> None:
     connection = ensure()
@@ -117,7 +143,10 @@ def test_among_equals_the_choice_is_always_the_same() -> None:
     assert connection_for(kind="postgres", tier="staging", team_id=uuid.uuid4()) == first
 
 
-@pytest.mark.parametrize("differences", [{"tiers": [Tier.PRODUCTION]}, {"kind": ConnectionKind.VALKEY}])
+@pytest.mark.parametrize(
+    "differences",
+    [{"tiers": [Tier.PRODUCTION]}, {"kind": ConnectionKind.VALKEY, "credentials": {"url": VALKEY_URL}}],
+)
 def test_a_connection_for_others_is_none(differences: dict[str, Any]) -> None:
     ensure(**differences)
     with pytest.raises(ConnectionMissingError, match="no active postgres connection for the tier staging"):

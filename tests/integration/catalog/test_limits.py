@@ -16,6 +16,7 @@ from catalog.models import Connection
 from catalog.models.connections import ConnectionKind, Tier
 from catalog.services.connections import connection_ensure
 from catalog.services.limits import connections_keep
+from platform_api.core.sealing import seal_json
 from platform_api.embedded.folder import CHECKOUT
 from tests.people import TESTS
 from tests.waiting import wait_until
@@ -56,7 +57,9 @@ def test_all_are_visited_and_trouble_with_one_is_told_without_its_password(
     crowded: str, valkey: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     connect("a-down", "redis://admin:hunter2@127.0.0.1:1/0")
-    connect("b-wrong", "redis://admin:hunter2@127.0.0.1:1/7")
+    wrong = connect("b-wrong", "redis://admin:hunter2@127.0.0.1:1/0")
+    sealed = seal_json({"url": "redis://admin:hunter2@127.0.0.1:1/7"}, place=f"connection/{wrong.pk}/credentials")
+    Connection.objects.filter(pk=wrong.pk).update(credentials=sealed)  # no service takes it
     connect("c-other", "postgresql://admin:hunter2@127.0.0.1:1/x", kind=ConnectionKind.POSTGRES)
     connect("d-well", os.environ["FLEET_VALKEY_URL"])
 

@@ -29,3 +29,21 @@ def test_environments_are_found_by_offering_and_by_who_asked(house: House, tmp_p
     ):
         rows = auditor.get(f"{list_of('Environments')}?{query}").context["cl"].rows
         assert {str(row.cells[0].value) for row in rows} == found, query
+
+
+def test_it_stands_on_its_page_as_the_api_says(house: House, tmp_path: Path) -> None:
+    trio.publish(tmp_path)
+    shown, auditor = trio.ordered(house), browser(house.people.auditor.user)
+
+    def status() -> str:
+        told = str(auditor.get(f"/admin/id/{shown}/", follow=True).context["status"])
+        assert told == trio.look(house, shown)["status"]
+        return told
+
+    assert status() == "creating"
+    trio.fail(trio.part(house, shown, "db"))
+    assert status() == "failed"
+    trio.delete(house)
+    assert status() == "closed"
+    rows = auditor.get(f"{list_of('Environments')}?offering=trio").context["cl"].rows
+    assert [str(cell.value.word) for row in rows for cell in row.cells if cell.label == "Desired"] == ["absent"]

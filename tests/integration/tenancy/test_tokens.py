@@ -11,18 +11,23 @@ from platform_api.tenancy.models import ApiToken
 from platform_api.tenancy.models.roles import Role
 from platform_api.tenancy.models.scopes import Scope
 from platform_api.tenancy.models.tokens import TokenKind
+from platform_api.tenancy.models.users import UserKind
 from platform_api.tenancy.services import tokens
 from platform_api.tenancy.services.teams import role_revoke
 from platform_api.tenancy.services.tokens import (
     FORM,
+    TokenBindingError,
     TokenExpiredError,
     TokenInvalidError,
+    TokenKindError,
     TokenLifeError,
+    TokenOwnerError,
     checksum,
     token_authenticate,
     token_issue,
     token_revoke,
 )
+from platform_api.tenancy.services.users import user_create
 from tests.people import TESTS, People
 
 
@@ -129,6 +134,34 @@ def test_a_life_out_of_bounds_is_refused(people: People, life: timedelta) -> Non
     assert ApiToken.objects.count() == 1
 
 
+def test_a_token_of_an_inactive_user_is_refused(people: People) -> None:
+    people.owner.user.is_active = False
+    people.owner.user.save()
+    with pytest.raises(TokenOwnerError, match="owner is inactive"):
+        token_issue(user=people.owner.user, name="x", caller=TESTS)
+    assert ApiToken.objects.count() == 1
+
+
+def test_a_token_is_bound_to_a_team_or_to_a_project(people: People) -> None:
+    with pytest.raises(TokenBindingError):
+        token_issue(user=people.owner.user, name="x", caller=TESTS, team=people.shop, project=people.checkout)
+    assert ApiToken.objects.count() == 1
+
+
+def test_a_token_says_of_its_holder_what_its_owner_is(people: People) -> None:
+    service = user_create(username="builds", kind=UserKind.SERVICE, caller=TESTS)
+    for user, own, other in (
+        (people.owner.user, TokenKind.PERSONAL, TokenKind.SERVICE),
+        (service, TokenKind.SERVICE, TokenKind.PERSONAL),
+    ):
+        assert token_issue(user=user, name="x", caller=TESTS).token.kind == own
+        assert token_issue(user=user, name="x", kind=TokenKind.CI, caller=TESTS).token.kind == TokenKind.CI
+        before = ApiToken.objects.count()
+        with pytest.raises(TokenKindError):
+            token_issue(user=user, name="x", kind=other, caller=TESTS)
+        assert ApiToken.objects.count() == before
+
+
 def test_the_database_itself_bounds_a_tokens_life(people: People) -> None:
     token = ApiToken.objects.get(user=people.owner.user)
     with pytest.raises(IntegrityError, match="api_token_life_is_bounded"), transaction.atomic():
@@ -137,9 +170,7 @@ def test_the_database_itself_bounds_a_tokens_life(people: People) -> None:
 
 @pytest.mark.parametrize(("ip", "is_in"), [("10.1.2.3", True), ("10.2.0.1", False), ("::1", False), (None, False)])
 def test_a_token_counts_only_from_its_networks(people: People, ip: str | None, *, is_in: bool) -> None:
-    issued = token_issue(
-        user=people.owner.user, name="x", kind=TokenKind.SERVICE, caller=TESTS, networks=["10.1.0.0/16"]
-    )
+    issued = token_issue(user=people.owner.user, name="x", kind=TokenKind.CI, caller=TESTS, networks=["10.1.0.0/16"])
     if is_in:
         assert authenticate(issued.secret, ip)
     else:
