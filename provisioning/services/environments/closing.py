@@ -16,7 +16,7 @@ from platform_api.core.errors import ConflictError, RequestRefusedError, Tenant
 from platform_api.core.ids import Prefix, show
 from provisioning.models import Environment, ProvisioningRequest, Resource, Run
 from provisioning.models.environments import DEFAULT_NAME
-from provisioning.services.environments.advancing import contents_lock, environment_advance
+from provisioning.services.environments.advancing import contents_lock, environment_advance, environment_follow
 from provisioning.services.environments.ensuring import EnvironmentClosedError, tier_require
 from provisioning.services.ordering.asks import Change
 from provisioning.services.ordering.changing import DeleteProtectedError, deprovision_accept
@@ -74,7 +74,7 @@ def environment_delete(*, caller: Caller, environment: Environment, confirm: str
         if locked.closed_at is not None:
             raise EnvironmentClosedError(remedy="There is nothing left to do.", tenant=tenant)
         _give_back(locked, caller, action="environment.delete_requested", reason="The environment is given back.")
-    environment_advance(environment_id=environment.pk, caller=caller)
+    environment_follow(environment_id=environment.pk, caller=caller)
 
 
 def environments_expire(*, caller: Caller) -> int:
