@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from django.db import OperationalError
@@ -10,6 +11,7 @@ from django.db.models import F
 from governance.selectors.quotas import quota_reconcile
 from platform_api.audit.models import AuditEvent
 from platform_api.core import clock
+from platform_api.core.callers import Caller
 from platform_api.core.ids import Prefix, show
 from provisioning.models import Environment, ProvisioningRequest, Run
 from provisioning.services.environments import advancing, closing
@@ -317,12 +319,20 @@ def test_giving_back_is_accepted_though_what_follows_from_it_fails(house: House,
     assert look(house, environment)["status"] == "closed"
 
 
-def test_what_a_worker_finds_undone_it_does_though_the_dispatcher_did_it_already(house: House) -> None:
+def test_what_the_dispatcher_did_already_a_worker_does_not_do_again(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def late(*, environment_id: UUID, caller: Caller) -> None:
+        assert reconcile() == 1
+        advancing.environment_follow(environment_id=environment_id, caller=caller)
+
     environment = ordered(house)
+    before = list(AuditEvent.objects.filter(action="run.pending").values_list("pk", flat=True))
+    monkeypatch.setattr(outcomes, "environment_follow", late)
     make(house, environment, "db")
-    reconcile()
-    reports = part(house, environment, "reports")
-    assert Run.objects.filter(resource=reports).count() == 1
+    run = Run.objects.get(resource=part(house, environment, "reports"))
+    event = AuditEvent.objects.exclude(pk__in=before).get(action="run.pending")
+    assert (event.actor_name, event.object_id) == ("dispatcher", run.pk)
 
 
 def test_a_cancel_that_a_worker_hears_too_late_lets_the_next_begin(house: House) -> None:
