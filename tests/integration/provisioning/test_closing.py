@@ -4,8 +4,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
-from django.db import DatabaseError, IntegrityError, connection, transaction
+from django.db import IntegrityError
 
 from platform_api.audit.models import AuditEvent
 from platform_api.core import clock
@@ -15,6 +16,7 @@ from provisioning.models import Component, ComponentNeed, Environment, Resource
 from provisioning.services.environments import closing
 from provisioning.services.environments.closing import environments_expire
 from provisioning.services.reconcile import reconcile
+from tests import databases
 from tests.integration.provisioning import trio
 from tests.integration.provisioning.house import House, body_of, carry_out, quota, resource_of, shown
 from tests.integration.provisioning.problems import refused
@@ -22,6 +24,7 @@ from tests.integration.provisioning.trio import delete, look, make, ordered, par
 
 FRESH = "/api/v1/projects/checkout/environments/fresh"
 SOURCE = {"repository": "shop", "pull_request": 142}
+USERS = ["DATABASE_URL", "DATABASE_OWNER_URL"]
 
 
 @pytest.fixture
@@ -246,32 +249,58 @@ def test_an_empty_one_that_was_given_back_is_a_tombstone_too(house: House) -> No
 # What the database refuses to everyone.
 
 
+@pytest.mark.parametrize("user", USERS)
 @pytest.mark.parametrize(
-    "statement",
+    ("change", "refusal"),
     [
-        "UPDATE environment SET name = 'pr-1' WHERE id = %(id)s",
-        "UPDATE environment SET tier = 'production' WHERE id = %(id)s",
-        "UPDATE environment SET offering_version_id = NULL WHERE id = %(id)s",
-        "UPDATE environment SET desired = 'present' WHERE id = %(id)s",
-        "UPDATE environment SET closed_at = now() WHERE id = %(id)s",
-        "UPDATE component SET name = 'other'",
-        "UPDATE component_need SET takes = '{}'",
-        "DELETE FROM component_need",
-        "DELETE FROM environment WHERE id = %(id)s",
+        ("id = '00000000-0000-7000-8000-000000000001'", "stays what it was made as"),
+        ("project_id = (SELECT id FROM project WHERE slug = 'spy')", "stays what it was made as"),
+        ("name = 'pr-1'", "stays what it was made as"),
+        ("tier = 'production'", "stays what it was made as"),
+        ("offering_version_id = NULL", "stays what it was made as"),
+        ("parameters = '{}'", "stays what it was made as"),
+        ("source = '{}'", "stays what it was made as"),
+        ("created_at = now()", "stays what it was made as"),
+        ("desired = 'present'", "does not come back"),
+        ("closed_at = now()", "cannot be closed"),
     ],
 )
-def test_history_is_not_rewritten(house: House, statement: str) -> None:
+def test_what_an_environment_is_nobody_changes(house: House, user: str, change: str, refusal: str) -> None:
     environment = trio.row(ordered(house))
     Environment.objects.filter(pk=environment.pk).update(desired="absent")
-    refusal = "stays what it was|does not come back|cannot be closed|append-only|permission denied"
-    with pytest.raises(DatabaseError, match=refusal), transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(statement, {"id": environment.pk})
+    with databases.connected(user, house.database) as raw, pytest.raises(psycopg.Error, match=refusal) as caught:
+        raw.execute(f"UPDATE environment SET {change} WHERE name = 'pr-142'".encode())
+    assert caught.value.sqlstate == "SW002"
 
 
-def test_a_closed_one_never_changes(house: House) -> None:
-    environment = trio.row(closed(house))
-    with pytest.raises(DatabaseError, match="is closed"):
-        Environment.objects.filter(pk=environment.pk).update(closed_at=clock.now())
+@pytest.mark.parametrize("user", USERS)
+def test_a_closed_one_nobody_changes(house: House, user: str) -> None:
+    closed(house)
+    with databases.connected(user, house.database) as raw, pytest.raises(psycopg.Error, match="is closed: it never"):
+        raw.execute("UPDATE environment SET closed_at = now() WHERE name = 'pr-142'")
+
+
+@pytest.mark.parametrize(
+    ("statement", "to_service", "to_owner"),
+    [
+        (statement, f"permission denied for table {table}", f"{table} is {what}: {statement.split()[0]} is refused")
+        for table, what, statement in (
+            ("environment", "history", "DELETE FROM environment"),
+            ("environment", "history", "TRUNCATE environment CASCADE"),
+            ("component", "append-only", "UPDATE component SET name = 'other'"),
+            ("component", "append-only", "DELETE FROM component"),
+            ("component", "append-only", "TRUNCATE component CASCADE"),
+            ("component_need", "append-only", "UPDATE component_need SET takes = '{}'"),
+            ("component_need", "append-only", "DELETE FROM component_need"),
+            ("component_need", "append-only", "TRUNCATE component_need"),
+        )
+    ],
+)
+def test_history_is_not_rewritten(house: House, statement: str, to_service: str, to_owner: str) -> None:
+    ordered(house)
+    for user, refusal in zip(USERS, (to_service, to_owner), strict=True):
+        with databases.connected(user, house.database) as raw, pytest.raises(psycopg.Error, match=refusal):
+            raw.execute(statement.encode())
 
 
 def test_needs_go_in_no_circle(house: House) -> None:
