@@ -1,9 +1,7 @@
 """Environments are given back as one: every resource in them, those that others need last; on demand, or expired."""
 
-import logging
 from collections.abc import Sequence
 from datetime import timedelta
-from itertools import islice
 from uuid import UUID
 
 from django.db import transaction
@@ -16,16 +14,11 @@ from platform_api.core.errors import ConflictError, RequestRefusedError, Tenant
 from platform_api.core.ids import Prefix, show
 from provisioning.models import Environment, ProvisioningRequest, Resource, Run
 from provisioning.models.environments import DEFAULT_NAME
-from provisioning.services.environments.advancing import contents_lock, environment_advance, environment_follow
+from provisioning.services.environments.advancing import contents_lock, environment_follow
 from provisioning.services.environments.ensuring import EnvironmentClosedError, tier_require
 from provisioning.services.ordering.asks import Change
 from provisioning.services.ordering.changing import DeleteProtectedError, deprovision_accept
 from provisioning.states import LIVE_REQUEST, LIVE_RESOURCE, Desired, Operation
-
-logger = logging.getLogger(__name__)
-
-BATCH = 50
-"""Environments that one pass gives back, so that it stays short; the next pass takes the next."""
 
 REPEAT_SECONDS = 900
 """After so long the dispatcher asks again for what could not be given back, or what somebody kept from it."""
@@ -77,54 +70,68 @@ def environment_delete(*, caller: Caller, environment: Environment, confirm: str
     environment_follow(environment_id=environment.pk, caller=caller)
 
 
-def environments_expire(*, caller: Caller) -> int:
-    """Give back environments whose time is over, and return how many; one that fails does not stop the others.
+def environments_expired() -> list[UUID]:
+    """Return environments whose time is over, the longest first.
 
     One that holds something protected stays until the protection is taken away.
+    """
+    return list(_expired().values_list("pk", flat=True))
+
+
+def environment_expire(*, environment_id: UUID, caller: Caller) -> bool:
+    """Give an expired environment back; tells whether it was there to be given back.
 
     Args:
+        environment_id: The environment.
         caller: The dispatcher.
     """
-    protected = Resource.objects.filter(environment=OuterRef("pk"), delete_protected=True, status__in=LIVE_RESOURCE)
-    due = Environment.objects.filter(desired=Desired.PRESENT, expires_at__lte=Now()).exclude(name=DEFAULT_NAME)
-    rows = due.filter(~Exists(protected)).order_by("expires_at")
-    return _all_back(rows, caller, action="environment.expired", reason="The environment has expired.")
+    reason = "The environment has expired."
+    return _give_back_due(_expired(), environment_id, caller, action="environment.expired", reason=reason)
 
 
-def environments_repeat(*, caller: Caller) -> int:
-    """Ask again for what is left of environments that are to go, and return of how many; as with expired ones.
+def environments_unasked() -> list[UUID]:
+    """Return environments that are to go, and of which something is left that nobody asks for any more.
 
     A deprovision that failed, or that was canceled, leaves a resource which nobody may change any more, and which takes
     of quota and costs: it is asked for until it is gone.
-
-    Args:
-        caller: The dispatcher.
     """
+    return list(_left_over().values_list("pk", flat=True))
+
+
+def environment_repeat(*, environment_id: UUID, caller: Caller) -> bool:
+    """Ask again for what is left of an environment that is to go; as with an expired one."""
+    reason = "The environment is to go, and this is left of it."
+    return _give_back_due(_left_over(), environment_id, caller, action="environment.delete_repeated", reason=reason)
+
+
+def _expired() -> QuerySet[Environment]:
+    rows = _unprotected().filter(desired=Desired.PRESENT, expires_at__lte=Now())
+    return rows.exclude(name=DEFAULT_NAME).order_by("expires_at")
+
+
+def _left_over() -> QuerySet[Environment]:
     runs = Run.objects.filter(resource=OuterRef("pk"))
     recent = runs.filter(Q(finished_at=None) | Q(finished_at__gt=Now() - timedelta(seconds=REPEAT_SECONDS)))
-    left = _unasked().filter(~Exists(recent), environment=OuterRef("pk"), delete_protected=False)
-    rows = Environment.objects.filter(Exists(left), desired=Desired.ABSENT, closed_at=None).order_by("pk")
-    reason = "The environment is to go, and this is left of it."
-    return _all_back(rows, caller, action="environment.delete_repeated", reason=reason)
+    left = _unasked().filter(~Exists(recent), environment=OuterRef("pk"))
+    return _unprotected().filter(Exists(left), desired=Desired.ABSENT).order_by("pk")
 
 
-def _all_back(rows: QuerySet[Environment], caller: Caller, *, action: str, reason: str) -> int:
-    def given_back(environment_id: UUID) -> bool:
-        try:
-            with transaction.atomic():
-                # What was found is judged again under the lock; whoever holds it is at the same work.
-                locked = rows.select_for_update(no_key=True, skip_locked=True).filter(pk=environment_id).first()
-                if locked is None:
-                    return False
-                _give_back(locked, caller, action=action, reason=reason)
-            environment_advance(environment_id=environment_id, caller=caller)
-        except Exception:
-            logger.exception("environment %s could not be given back", environment_id)
+def _unprotected() -> QuerySet[Environment]:
+    """Return environments that can be given back: nothing that would have to be asked for is protected."""
+    protected = _unasked().filter(environment=OuterRef("pk"), delete_protected=True)
+    return Environment.objects.filter(~Exists(protected), closed_at=None)
+
+
+def _give_back_due(
+    due: QuerySet[Environment], environment_id: UUID, caller: Caller, *, action: str, reason: str
+) -> bool:
+    """Give an environment back if it is due still, under its lock; whoever holds that is at the same work."""
+    with transaction.atomic():
+        locked = due.select_for_update(no_key=True, skip_locked=True).filter(pk=environment_id).first()
+        if locked is None:
             return False
-        return True
-
-    # Those that fail do not count: so many of them cannot keep a pass from what comes after them.
-    return len(list(islice(filter(given_back, list(rows.values_list("pk", flat=True))), BATCH)))
+        _give_back(locked, caller, action=action, reason=reason)
+    return True
 
 
 def _give_back(environment: Environment, caller: Caller, *, action: str, reason: str) -> None:

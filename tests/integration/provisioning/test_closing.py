@@ -13,12 +13,13 @@ from platform_api.core import clock
 from platform_api.core.callers import system_caller
 from platform_api.core.ids import Prefix, show
 from provisioning.models import Component, ComponentNeed, Environment, Resource
+from provisioning.services import reconcile as reconciling
 from provisioning.services.environments import closing
-from provisioning.services.environments.closing import environments_expire
+from provisioning.services.environments.closing import environment_expire, environments_expired
 from provisioning.services.reconcile import reconcile
 from tests import databases
 from tests.integration.provisioning import trio
-from tests.integration.provisioning.house import House, body_of, carry_out, quota, resource_of, shown
+from tests.integration.provisioning.house import House, body_of, carry_out, quota, resource_of, run_of, shown
 from tests.integration.provisioning.problems import refused
 from tests.integration.provisioning.trio import delete, look, make, ordered, part, put, running
 
@@ -150,10 +151,12 @@ def test_an_expired_one_that_was_made_empty_goes_too(house: House) -> None:
 
 
 def test_an_expired_one_is_given_back_once_though_many_dispatchers_see_it(house: House) -> None:
-    ordered(house)
+    environment = trio.row(ordered(house))
     expire("pr-142")
+    (found,) = environments_expired()
     caller = system_caller("dispatcher")
-    assert [environments_expire(caller=caller) for _ in range(3)] == [1, 0, 0]
+    assert found == environment.pk
+    assert [environment_expire(environment_id=found, caller=caller) for _ in range(3)] == [True, False, False]
     assert AuditEvent.objects.filter(action="environment.expired").count() == 1
 
 
@@ -166,6 +169,25 @@ def test_an_expired_one_with_something_protected_stays_until_the_protection_is_g
     assert (reconcile(), look(house, environment)["status"]) == (0, "ready")
     db.update(delete_protected=False)
     assert (reconcile(), look(house, environment)["status"]) == (1, "deleting")
+
+
+def test_one_that_is_to_go_and_holds_something_protected_is_asked_for_when_the_protection_is_gone(
+    house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    ensure(house)
+    left = [house.ordered(environment="fresh", name=name) for name in ("kept", "other")]
+    for resource in left:
+        carry_out(resource)
+    delete(house, FRESH, confirm="fresh")
+    for resource in left:
+        house.post(f"runs/{show(Prefix.RUN, run_of(resource).pk)}/cancel", {"reason": "Not yet"})
+    monkeypatch.setattr(closing, "REPEAT_SECONDS", 0)
+    kept = Resource.objects.filter(pk=left[0].pk)
+    kept.update(delete_protected=True)
+    assert (reconcile(), caplog.text) == (0, "")
+    kept.update(delete_protected=False)
+    assert reconcile() == 1
+    assert [run_of(resource).operation for resource in left] == ["deprovision", "deprovision"]
 
 
 def test_one_that_fails_does_not_stop_the_others_however_many_fail(
@@ -185,11 +207,11 @@ def test_one_that_fails_does_not_stop_the_others_however_many_fail(
         real(environment, *rest, **options)
 
     monkeypatch.setattr(closing, "_give_back", broken)
-    monkeypatch.setattr(closing, "BATCH", 1)
-    assert environments_expire(caller=system_caller("dispatcher")) == 1
-    assert set(Environment.objects.filter(name__in=names, desired="absent").values_list("name", flat=True)) == {"pr-3"}
+    monkeypatch.setattr(reconciling, "BATCH", 1)
+    assert reconcile() == 2  # given back, and closed because nothing is in it
+    assert set(Environment.objects.exclude(closed_at=None).values_list("name", flat=True)) == {"pr-3"}
     monkeypatch.setattr(closing, "_give_back", real)
-    assert [environments_expire(caller=system_caller("dispatcher")) for _ in range(4)] == [1, 1, 1, 0]
+    assert [reconcile() for _ in range(4)] == [2, 2, 2, 0]
 
 
 # Tombstones.
