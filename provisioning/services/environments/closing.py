@@ -12,11 +12,12 @@ from platform_api.audit.services.events import event_record
 from platform_api.core.callers import Caller
 from platform_api.core.errors import ConflictError, RequestRefusedError, Tenant
 from platform_api.core.ids import Prefix, show
+from provisioning.dispatch import runs_notify
 from provisioning.models import Environment, ProvisioningRequest, Resource, Run
 from provisioning.models.environments import DEFAULT_NAME
 from provisioning.services.environments.advancing import contents_lock, environment_follow
 from provisioning.services.environments.ensuring import EnvironmentClosedError, tier_require
-from provisioning.services.ordering.asks import Change
+from provisioning.services.intents import run_make_missing
 from provisioning.services.ordering.changing import DeleteProtectedError, deprovision_accept
 from provisioning.states import LIVE_REQUEST, LIVE_RESOURCE, Desired, Operation
 
@@ -160,13 +161,9 @@ def _give_back(environment: Environment, caller: Caller, *, action: str, reason:
         reason=reason,
     )
     for resource in left:
-        ask = Change(
-            operation=Operation.DEPROVISION.value,
-            resource=show(Prefix.RESOURCE, resource.pk),
-            confirm=resource.name,
-            reason=reason,
-        )
-        deprovision_accept(ask=ask, caller=caller, resource=resource)
+        deprovision_accept(caller=caller, resource=resource, reason=reason, ticket=None)
+        run_make_missing(resource_id=resource.pk, caller=caller)
+    runs_notify()
 
 
 def _unasked() -> QuerySet[Resource]:
