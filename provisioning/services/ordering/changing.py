@@ -33,7 +33,7 @@ from provisioning.services.execution.credentials import credentials_discard
 from provisioning.services.execution.endings import RunFailure, is_unbegun, request_end, resource_lock, unbegun_end
 from provisioning.services.intents import run_make_missing
 from provisioning.services.ordering.asks import Answer, Change, Exchange
-from provisioning.services.ordering.judging import expiry_judge, parameters_judge, policy_judge
+from provisioning.services.ordering.judging import denied_refuse, expiry_judge, parameters_judge, policy_ask
 from provisioning.services.ordering.requesting import request_write
 from provisioning.services.resources import CredentialsNotReadyError, credentials_offered_require
 from provisioning.states import (
@@ -327,9 +327,8 @@ def _policy(
     orderable: Orderable,
     parameters: Mapping[str, Any],
 ) -> Decision:
-    more = orderable.points - resource.plan.quota_points
-    return policy_judge(
-        exchange,
+    decision = policy_ask(
+        exchange.caller,
         operation=ask.operation,
         orderable=orderable,
         place=place,
@@ -337,7 +336,6 @@ def _policy(
         name=resource.name,
         reason=ask.reason,
         ticket=ask.ticket,
-        amounts={POINTS: more} if more > 0 else {},
         resource={
             "id": show(Prefix.RESOURCE, resource.pk),
             "plan": resource.plan.slug,
@@ -345,6 +343,9 @@ def _policy(
             "parameters": resource.parameters,
         },
     )
+    more = orderable.points - resource.plan.quota_points
+    denied_refuse(decision, place=place, amounts={POINTS: more} if more > 0 else {})
+    return decision
 
 
 def _intend(resource: Resource, desired: Desired) -> None:
