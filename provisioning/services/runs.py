@@ -4,7 +4,7 @@ from django.db import transaction
 
 from platform_api.audit.services.events import event_record
 from platform_api.core.callers import Caller
-from platform_api.core.errors import ConflictError, Tenant
+from platform_api.core.errors import ConflictError
 from platform_api.tenancy.models.roles import Right
 from platform_api.tenancy.selectors.projects import right_require
 from provisioning.models import Run
@@ -60,7 +60,7 @@ def run_cancel(*, caller: Caller, run: str, reason: str) -> Run:
         )
         if locked.status in FINAL_RUN:
             msg = f"It is {locked.status}."
-            raise RunFinalError(msg, tenant=Tenant(team_id=project.team_id, project_id=project.pk))
+            raise RunFinalError(msg, tenant=project.tenant)
         is_waiting = locked.status in WAITING_RUN and locked.lease_owner is None
         event_record(
             caller=caller,

@@ -10,16 +10,17 @@ from django.db.models.functions import Now
 
 from platform_api.audit.services.events import event_record
 from platform_api.core.callers import Caller
-from platform_api.core.errors import ConflictError, RequestRefusedError, Tenant
+from platform_api.core.errors import ConflictError, RequestRefusedError
 from platform_api.core.ids import Prefix, show
 from provisioning.dispatch import runs_notify
-from provisioning.models import Environment, ProvisioningRequest, Resource, Run
+from provisioning.models import Environment, Resource, Run
 from provisioning.models.environments import DEFAULT_NAME
+from provisioning.selectors.resources import deprovisions_live
 from provisioning.services.environments.advancing import contents_lock, environment_follow
 from provisioning.services.environments.ensuring import EnvironmentClosedError, tier_require
 from provisioning.services.intents import run_make_missing
 from provisioning.services.ordering.changing import DeleteProtectedError, deprovision_accept
-from provisioning.states import LIVE_REQUEST, LIVE_RESOURCE, Desired, Operation
+from provisioning.states import LIVE_RESOURCE, Desired
 
 REPEAT_SECONDS = 900
 """After so long the dispatcher asks again for what could not be given back, or what somebody kept from it."""
@@ -50,9 +51,8 @@ def environment_delete(*, caller: Caller, environment: Environment, confirm: str
     """
     project = environment.project
     tier_require(caller=caller, project=project, tier=environment.tier)
-    tenant = Tenant(team_id=project.team_id, project_id=project.pk)
     if environment.name == DEFAULT_NAME:
-        raise EnvironmentDefaultError(tenant=tenant)
+        raise EnvironmentDefaultError(tenant=project.tenant)
     if confirm != environment.name:
         finding = {
             "pointer": "#/confirm",
@@ -60,13 +60,13 @@ def environment_delete(*, caller: Caller, environment: Environment, confirm: str
             "detail": "Giving back an environment is confirmed by its name.",
             "remedy": f"Add ?confirm={environment.name} to the address.",
         }
-        raise RequestRefusedError(errors=[finding], tenant=tenant)
+        raise RequestRefusedError(errors=[finding], tenant=project.tenant)
     with transaction.atomic():
         # Whoever orders into it holds a share of its row: this waits for them, and finds what they ordered. It does not
         # lock the key, which foreign keys share: whoever has locked one of its resources need not wait for this.
         locked = Environment.objects.select_for_update(no_key=True).get(pk=environment.pk)
         if locked.closed_at is not None:
-            raise EnvironmentClosedError(remedy="There is nothing left to do.", tenant=tenant)
+            raise EnvironmentClosedError(remedy="There is nothing left to do.", tenant=project.tenant)
         _give_back(locked, caller, action="environment.delete_requested", reason="The environment is given back.")
     environment_follow(environment_id=environment.pk, caller=caller)
 
@@ -168,9 +168,7 @@ def _give_back(environment: Environment, caller: Caller, *, action: str, reason:
 
 def _unasked() -> QuerySet[Resource]:
     """Return resources that are there, and that no deprovision under way is for."""
-    under_way = ProvisioningRequest.objects.filter(
-        resource=OuterRef("pk"), operation=Operation.DEPROVISION, status__in=LIVE_REQUEST
-    )
+    under_way = deprovisions_live().filter(resource=OuterRef("pk"))
     return Resource.objects.filter(~Exists(under_way), status__in=LIVE_RESOURCE)
 
 
@@ -178,7 +176,5 @@ def _require_unprotected(resources: Sequence[Resource]) -> None:
     protected = [resource for resource in resources if resource.delete_protected]
     if protected:
         names = ", ".join(resource.name for resource in protected)
-        project = protected[0].project
-        tenant = Tenant(team_id=project.team_id, project_id=project.pk)
         msg = f"Protected from deletion: {names}. Nothing was changed."
-        raise DeleteProtectedError(msg, tenant=tenant)
+        raise DeleteProtectedError(msg, tenant=protected[0].project.tenant)

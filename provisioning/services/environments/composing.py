@@ -11,7 +11,7 @@ from catalog.selectors.connections import connection_for
 from governance.services.quotas import QuotaExceededError, quota_reserve_together
 from platform_api.core import clock
 from platform_api.core.callers import Caller
-from platform_api.core.errors import RequestRefusedError, Tenant
+from platform_api.core.errors import RequestRefusedError
 from platform_api.core.ids import Prefix, new_id, show
 from platform_api.tenancy.models import Project
 from provisioning.dispatch import runs_notify
@@ -60,7 +60,6 @@ def composed_ensure(*, ask: EnvironmentAsk, project: Project, name: str, caller:
         ConnectionMissingError: The platform has no target for a component.
     """
     tier_require(caller=caller, project=project, tier=Tier.DEVELOPMENT)
-    tenant = Tenant(team_id=project.team_id, project_id=project.pk)
     if name == DEFAULT_NAME:
         finding = {
             "pointer": "#",
@@ -68,7 +67,7 @@ def composed_ensure(*, ask: EnvironmentAsk, project: Project, name: str, caller:
             "detail": f"{DEFAULT_NAME} is the environment that every project has.",
             "remedy": "Choose another name.",
         }
-        raise RequestRefusedError(errors=[finding], tenant=tenant)
+        raise RequestRefusedError(errors=[finding], tenant=project.tenant)
     find = partial(environment_find, project=project, name=name, source=ask.source, may_reopen=ask.may_reopen)
     found = find()
     if found is None:
@@ -87,7 +86,8 @@ def composed_ensure(*, ask: EnvironmentAsk, project: Project, name: str, caller:
     ordered = (None, None) if version is None else (version.offering.slug, version.version)
     if ordered != (ask.offering, ask.version or ordered[1]):
         what = "without an offering" if version is None else f"as {ordered[0]} {ordered[1]}"
-        raise EnvironmentDiffersError(f"Environment {name} of project {project.slug} is there {what}.", tenant=tenant)
+        msg = f"Environment {name} of project {project.slug} is there {what}."
+        raise EnvironmentDiffersError(msg, tenant=project.tenant)
     return found, False
 
 

@@ -17,7 +17,7 @@ from governance.services.policies import Decision
 from governance.services.quotas import QuotaExceededError, quota_change, quotas_lock
 from platform_api.audit.services.events import event_record
 from platform_api.core.callers import Caller
-from platform_api.core.errors import ConflictError, RequestRefusedError, Tenant
+from platform_api.core.errors import ConflictError, RequestRefusedError
 from platform_api.core.ids import Prefix, show
 from platform_api.idempotency.services.keys import StoredAnswer, answer_find, answer_keep
 from platform_api.tenancy.models.roles import Right
@@ -26,7 +26,7 @@ from provisioning.dispatch import runs_notify
 from provisioning.models import Component, ProvisioningRequest, Resource, Run
 from provisioning.selectors.places import Place
 from provisioning.selectors.quotas import amounts_of
-from provisioning.selectors.resources import live_run_of, newest_run_of, resource_get
+from provisioning.selectors.resources import deprovisions_live, live_run_of, newest_run_of, resource_get
 from provisioning.selectors.shapes import request_shape, request_url
 from provisioning.services.execution.claims import ClockTimestamp
 from provisioning.services.execution.credentials import credentials_discard
@@ -37,7 +37,7 @@ from provisioning.services.ordering.judging import denied_refuse, expiry_judge, 
 from provisioning.services.ordering.requesting import request_write
 from provisioning.services.resources import CredentialsNotReadyError, credentials_offered_require
 from provisioning.states import (
-    LIVE_REQUEST,
+    LIVE_RESOURCE,
     LIVE_RUN,
     WAITING_RUN,
     Desired,
@@ -136,22 +136,18 @@ def _locked(ask: Change, exchange: Exchange) -> Resource:
     resource = resource_get(caller=exchange.caller, resource=ask.resource)
     if resource.status == ResourceStatus.DEPROVISIONED:
         msg = f"Resource {resource.name} is deprovisioned."
-        raise ResourceGoneError(msg, tenant=_tenant(resource))
+        raise ResourceGoneError(msg, tenant=resource.project.tenant)
     return resource
-
-
-def _tenant(resource: Resource) -> Tenant:
-    return Tenant(team_id=resource.project.team_id, project_id=resource.project_id)
 
 
 def _idle_require(resource: Resource) -> None:
     live = live_run_of(resource)
     if live is not None:
         msg = f"Run {show(Prefix.RUN, live.pk)} ({live.operation}) works on it."
-        raise ResourceBusyError(msg, remedy="Wait until it has ended, or cancel it.", tenant=_tenant(resource))
+        raise ResourceBusyError(msg, remedy="Wait until it has ended, or cancel it.", tenant=resource.project.tenant)
     if resource.desired == Desired.ABSENT:
         msg = f"Resource {resource.name} is to be deprovisioned."
-        raise ResourceGoneError(msg, tenant=_tenant(resource))
+        raise ResourceGoneError(msg, tenant=resource.project.tenant)
 
 
 def _update(ask: Change, exchange: Exchange) -> ProvisioningRequest:
@@ -159,7 +155,7 @@ def _update(ask: Change, exchange: Exchange) -> ProvisioningRequest:
     _idle_require(resource)
     if is_unbegun(resource):
         msg = f"Resource {resource.name} waits for other components of its environment."
-        raise ResourceBusyError(msg, remedy="Wait until it is ready.", tenant=_tenant(resource))
+        raise ResourceBusyError(msg, remedy="Wait until it is ready.", tenant=resource.project.tenant)
     place, version = Place.of(resource.environment, project=resource.project), resource.offering_version
     try:
         orderable = orderable_get(
@@ -211,7 +207,7 @@ def _rotate(ask: Change, exchange: Exchange) -> ProvisioningRequest:
     credentials_offered_require(caller=exchange.caller, resource=resource)
     _idle_require(resource)
     if resource.status == ResourceStatus.PENDING:
-        raise CredentialsNotReadyError(tenant=_tenant(resource))
+        raise CredentialsNotReadyError(tenant=resource.project.tenant)
     present = orderable_of(version=resource.offering_version, plan=resource.plan)
     kept = resource.parameters
     place = Place.of(resource.environment, project=resource.project)
@@ -238,22 +234,18 @@ def _deprovision(ask: Change, exchange: Exchange) -> ProvisioningRequest:
             "detail": "A deprovision is confirmed by the resource's name.",
             "remedy": f'Send "confirm": "{resource.name}".',
         }
-        raise RequestRefusedError(errors=[finding], tenant=_tenant(resource))
+        raise RequestRefusedError(errors=[finding], tenant=resource.project.tenant)
     if resource.delete_protected:
-        raise DeleteProtectedError(tenant=_tenant(resource))
-    if ProvisioningRequest.objects.filter(
-        resource=resource, operation=Operation.DEPROVISION, status__in=LIVE_REQUEST
-    ).exists():
+        raise DeleteProtectedError(tenant=resource.project.tenant)
+    if deprovisions_live().filter(resource=resource).exists():
         msg = f"Resource {resource.name} is being deprovisioned."
-        raise ResourceBusyError(msg, remedy="Wait until it has ended.", tenant=_tenant(resource))
+        raise ResourceBusyError(msg, remedy="Wait until it has ended.", tenant=resource.project.tenant)
     _require_unneeded(resource)
     return deprovision_accept(caller=exchange.caller, resource=resource, reason=ask.reason, ticket=ask.ticket)
 
 
 def _require_unneeded(resource: Resource) -> None:
-    dependants = Component.objects.filter(needs__needed=resource.pk).exclude(
-        resource__status=ResourceStatus.DEPROVISIONED
-    )
+    dependants = Component.objects.filter(needs__needed=resource.pk, resource__status__in=LIVE_RESOURCE)
     names = ", ".join(dependants.values_list("name", flat=True))
     if names:
         shown = show(Prefix.ENVIRONMENT, resource.environment_id)
@@ -262,7 +254,7 @@ def _require_unneeded(resource: Resource) -> None:
             f"DELETE /api/v1/environments/{shown}?confirm={resource.environment.name}."
         )
         msg = f"Resource {resource.name} is needed by: {names}."
-        raise PartOfEnvironmentError(msg, remedy=remedy, tenant=_tenant(resource))
+        raise PartOfEnvironmentError(msg, remedy=remedy, tenant=resource.project.tenant)
 
 
 def deprovision_accept(*, caller: Caller, resource: Resource, reason: str, ticket: str | None) -> ProvisioningRequest:
