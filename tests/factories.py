@@ -12,7 +12,7 @@ from catalog.models import Connection, OfferingVersion, Plan
 from catalog.models.connections import ConnectionKind, Tier
 from catalog.services.connections import connection_ensure
 from catalog.services.publishing import version_publish
-from governance.services.quotas import quota_change, quota_reserve
+from governance.services.quotas import quota_change, quota_reserve_together
 from platform_api.core import clock
 from platform_api.core.ids import new_id
 from platform_api.process.programs import Program
@@ -115,10 +115,9 @@ class Orders:
         name = name or f"widget-{next(_numbers)}"
         environment_default_ensure(project=people.checkout, name="default")
         environment = Environment.objects.get(project=people.checkout, name="default")
-        quota_reserve(
+        quota_reserve_together(
             facts=project_facts(people.checkout),
-            subject_id=resource_id,
-            amounts=amounts_of(points=chosen.quota_points, kind=self.version.manifest["kind"]),
+            amounts={resource_id: amounts_of(points=chosen.quota_points, kind=self.version.manifest["kind"])},
             caller=TESTS,
         )
         resource = Resource.objects.create(

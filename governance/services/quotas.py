@@ -77,14 +77,6 @@ class _Ledger:
             "reason": self.reason,
         }
 
-    def take(self, quota: Quota, move: EntryMove, amount: int) -> dict[str, Any] | None:
-        """Add to what is reserved, or return why not, with figures that are true at this moment."""
-        while not self.move(quota, move, Pool.RESERVED, amount):
-            row = Quota.objects.select_for_update(no_key=True).get(pk=quota.pk)
-            if row.held + amount > row.limit:
-                return _finding(row, requested=amount)
-        return None
-
 
 def _changes(move: EntryMove, pool: Pool, amount: int) -> tuple[int, int]:
     """Return what a move adds to reserved and to used; the counterpart in SQL is ``models.quotas.ledger_sum``."""
@@ -92,31 +84,6 @@ def _changes(move: EntryMove, pool: Pool, amount: int) -> tuple[int, int]:
         return -amount, amount
     signed = -amount if move == EntryMove.RELEASE else amount
     return (signed, 0) if pool == Pool.RESERVED else (0, signed)
-
-
-def quota_reserve(
-    *, facts: ProjectFacts, subject_id: UUID, amounts: Mapping[str, int], caller: Caller, reason: str = ""
-) -> list[Quota]:
-    """Reserve in all quotas of a project and its team, or in none.
-
-    Args:
-        facts: The project that orders.
-        subject_id: The resource that will hold it.
-        amounts: How much of each kind, 1 or more; ``{"points": 2, "count:database": 1}``.
-        caller: Who orders; stands in the ledger.
-        reason: Why, for the ledger.
-
-    Returns:
-        The quotas as they stand now, in the order of locks.
-
-    Raises:
-        QuotaExceededError: With one finding for each quota that has too little left; nothing was reserved.
-    """
-    ledger = _Ledger(subject_id=subject_id, caller=caller, reason=reason)
-    with transaction.atomic():
-        quotas = quotas_ensure(facts=facts, kinds=amounts)
-        _refuse_exceeded([ledger.take(quota, EntryMove.RESERVE, amounts[quota.kind]) for quota in quotas])
-        return list(Quota.objects.filter(pk__in=[quota.pk for quota in quotas]))
 
 
 def quota_reserve_together(
@@ -153,7 +120,9 @@ def quota_reserve_together(
             ledger = _Ledger(subject_id=subject_id, caller=caller, reason=reason)
             for quota in quotas:
                 if amount := wanted.get(quota.kind, 0):
-                    ledger.move(quota, EntryMove.RESERVE, Pool.RESERVED, amount)
+                    if not ledger.move(quota, EntryMove.RESERVE, Pool.RESERVED, amount):
+                        msg = f"quota {quota.pk} is locked and yet moved"
+                        raise RuntimeError(msg)
                     quota.reserved += amount
                     taken.setdefault(subject_id, []).append((copy(quota), amount))
     return taken
@@ -233,12 +202,13 @@ def quota_change(
     with transaction.atomic():
         quotas = _locked([quota.pk for quota in quotas_ensure(facts=facts, kinds=amounts)])
         held_by_quota = holdings(subject_id=subject_id)
-        findings, more_of = [], dict[UUID, int]()
+        findings, more_of = list[dict[str, Any]](), dict[UUID, int]()
         for quota in quotas:
             held = held_by_quota.get(quota.pk, NOTHING)
             more = amounts[quota.kind] - held.reserved - held.used
             if more > 0:
-                findings.append(ledger.take(quota, EntryMove.ADJUST, more))
+                if not ledger.move(quota, EntryMove.ADJUST, Pool.RESERVED, more):
+                    findings.append(_finding(quota, requested=more))
                 more_of[quota.pk] = more
                 continue
             if not gives_back:
@@ -280,11 +250,10 @@ def _held(subject_id: UUID) -> list[tuple[Quota, Holding]]:
     return [(quota, held.get(quota.pk, NOTHING)) for quota in quotas]
 
 
-def _refuse_exceeded(findings: Sequence[dict[str, Any] | None]) -> None:
-    exceeded = [finding for finding in findings if finding is not None]
-    if exceeded:
-        count = "One quota refuses" if len(exceeded) == 1 else f"{len(exceeded)} quotas refuse"
-        raise QuotaExceededError(f"{count} it. Nothing was changed.", errors=exceeded)
+def _refuse_exceeded(findings: Sequence[dict[str, Any]]) -> None:
+    if findings:
+        count = "One quota refuses" if len(findings) == 1 else f"{len(findings)} quotas refuse"
+        raise QuotaExceededError(f"{count} it. Nothing was changed.", errors=findings)
 
 
 def _finding(quota: Quota, *, requested: int) -> dict[str, Any]:

@@ -61,7 +61,7 @@ class Place:
     @property
     def tenant(self) -> Tenant:
         """Whose concern a refusal here is."""
-        return Tenant(team_id=self.project.team_id, project_id=self.project.pk)
+        return self.project.tenant
 
 
 def place_project_get(*, caller: Caller, project: str, right: Right) -> Project:
@@ -94,8 +94,7 @@ def place_get(*, project: Project, environment: str) -> Place:
         names = ", ".join(open_ones.order_by("name").values_list("name", flat=True)[:20])
         detail = f"Project {project.slug} has no open environment {environment[:80]!r}."
         remedy = f"Choose one of: {names}." if names else "Make one with PUT /api/v1/projects/…/environments/…."
-        tenant = Tenant(team_id=project.team_id, project_id=project.pk)
-        raise _unknown("#/environment", "unknown_environment", detail, remedy, tenant=tenant)
+        raise _unknown("#/environment", "unknown_environment", detail, remedy, tenant=project.tenant)
     return Place.of(found, project=project)
 
 

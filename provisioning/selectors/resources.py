@@ -7,7 +7,7 @@ from platform_api.core.callers import Caller
 from platform_api.core.ids import Prefix, UnknownIdError, parse
 from platform_api.tenancy.selectors.projects import projects_visible
 from provisioning.models import ProvisioningRequest, Resource, Run
-from provisioning.states import LIVE_RUN
+from provisioning.states import LIVE_REQUEST, LIVE_RUN, Operation
 
 
 def in_projects_of(caller: Caller) -> Q:
@@ -57,6 +57,11 @@ def request_get(*, caller: Caller, request: str) -> ProvisioningRequest:
     if found is None:
         raise UnknownIdError
     return found
+
+
+def deprovisions_live() -> QuerySet[ProvisioningRequest]:
+    """Return the requests under way that a resource be given back."""
+    return ProvisioningRequest.objects.filter(operation=Operation.DEPROVISION, status__in=LIVE_REQUEST)
 
 
 def runs_visible(*, caller: Caller) -> QuerySet[Run]:

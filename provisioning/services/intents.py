@@ -18,7 +18,7 @@ from platform_api.core.ids import new_id
 from platform_api.core.judgement import Finding
 from provisioning.models import ComponentNeed, ProvisioningRequest, Resource, Run
 from provisioning.services.execution.endings import RunFailure, resource_lock, unbegun_end
-from provisioning.states import LIVE_RUN, Desired, Operation, RequestStatus, ResourceStatus, RunStatus
+from provisioning.states import LIVE_RESOURCE, LIVE_RUN, Desired, Operation, RequestStatus, ResourceStatus, RunStatus
 
 _INSERT = """
 INSERT INTO run (id, resource_id, provisioning_request_id, project_id, operation, status, generation,
@@ -43,9 +43,7 @@ _NEEDS_UNREADY = Exists(
     )
 )
 _DEPENDANTS_LEFT = Exists(
-    ComponentNeed.objects.filter(needed=OuterRef("resource_id")).exclude(
-        component__resource__status=ResourceStatus.DEPROVISIONED
-    )
+    ComponentNeed.objects.filter(needed=OuterRef("resource_id"), component__resource__status__in=LIVE_RESOURCE)
 )
 WAITS = Q(Q(operation=Operation.PROVISION) & _NEEDS_UNREADY) | Q(Q(operation=Operation.DEPROVISION) & _DEPENDANTS_LEFT)
 """Whether a request has to wait for other components of its environment."""

@@ -20,7 +20,12 @@ from platform_api.audit.services.events import event_record
 from platform_api.core.callers import Caller, system_caller
 from provisioning.models import Run
 from provisioning.services.environments.advancing import environment_advance, environments_unadvanced
-from provisioning.services.environments.closing import environments_expire, environments_repeat
+from provisioning.services.environments.closing import (
+    environment_expire,
+    environment_repeat,
+    environments_expired,
+    environments_unasked,
+)
 from provisioning.services.execution.adoption import WORKER_LOST
 from provisioning.services.execution.carrying import MAX_ATTEMPTS
 from provisioning.services.execution.claims import RELEASED, ClockTimestamp
@@ -69,8 +74,16 @@ def reconcile() -> int:
     lost = dict(_lost().values_list("pk", "resource_id").order_by("pk"))
     return (
         _each(lost, lambda pk: _reap(caller, pk, lost[pk]), what="run %s could not be taken from its worker")
-        + environments_expire(caller=caller)
-        + environments_repeat(caller=caller)
+        + _each(
+            environments_expired(),
+            lambda pk: environment_expire(environment_id=pk, caller=caller),
+            what="environment %s has expired and could not be given back",
+        )
+        + _each(
+            environments_unasked(),
+            lambda pk: environment_repeat(environment_id=pk, caller=caller),
+            what="environment %s is to go and could not be given back",
+        )
         + _each(environments_unadvanced(), lambda pk: _advance(caller, pk), what="environment %s could not go on")
         + _each(resources_without_run(), lambda pk: _make(caller, pk), what="resource %s could not get its run")
     )

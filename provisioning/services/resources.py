@@ -10,7 +10,7 @@ from django.db import transaction
 from platform_api.audit.models import Outcome
 from platform_api.audit.services.events import event_record
 from platform_api.core.callers import Caller
-from platform_api.core.errors import ConflictError, ForbiddenError, GoneError, Tenant
+from platform_api.core.errors import ConflictError, ForbiddenError, GoneError
 from platform_api.core.ids import Prefix, show
 from platform_api.tenancy.models.roles import Right
 from platform_api.tenancy.selectors.projects import right_require, rights_in
@@ -80,16 +80,16 @@ def credentials_offered_require(*, caller: Caller, resource: Resource) -> Mappin
         NotOwnerError: Another developer ordered it; says who can.
         CredentialsNoneError: The offering hands out none.
     """
-    project, tenant = resource.project, _tenant(resource)
+    project = resource.project
     where = {"team_id": project.team_id, "project_id": project.pk}
     right_require(caller=caller, right=Right.REVEAL, where=project.slug, **where)
     if caller.id != resource.created_by_id and Right.ADMINISTER not in rights_in(caller=caller, **where):
         msg = f"Resource {resource.name} was ordered by {resource.created_by_name}."
         remedy = f"Ask {resource.created_by_name}, or an admin of project {project.slug} or of its team."
-        raise NotOwnerError(msg, remedy=remedy, tenant=tenant)
+        raise NotOwnerError(msg, remedy=remedy, tenant=project.tenant)
     offered: Mapping[str, Any] | None = resource.offering_version.manifest["credentials"]
     if offered is None:
-        raise CredentialsNoneError(tenant=tenant)
+        raise CredentialsNoneError(tenant=project.tenant)
     return offered
 
 
@@ -117,11 +117,11 @@ def credentials_reveal(*, caller: Caller, resource: str) -> Revealed:
         opened = Credentials.of(current)
         if opened.password is None:
             msg = f"They were shown at {current.revealed_at:%Y-%m-%d %H:%M:%S} UTC."
-            raise CredentialsRevealedError(msg, remedy=f"Rotate them: {_rotation(found)}.", tenant=_tenant(found))
+            raise CredentialsRevealedError(msg, remedy=f"Rotate them: {_rotation(found)}.", tenant=found.project.tenant)
         if found.status != ResourceStatus.READY:
             msg = f"The last run of resource {found.name} did not end well."
             remedy = f"Repeat the change: PATCH {resource_url(pk)}; or rotate them: {_rotation(found)}."
-            raise CredentialsNotReadyError(msg, remedy=remedy, tenant=_tenant(found))
+            raise CredentialsNotReadyError(msg, remedy=remedy, tenant=found.project.tenant)
         Credential.objects.filter(CURRENT, resource=found).update(
             sealed=Credentials(verifiers=opened.verifiers).sealed(current),
             revealed_at=ClockTimestamp(),
@@ -157,15 +157,11 @@ def _current_require(resource: Resource) -> Credential:
     else:
         msg = "The run that was to put new ones in place did not end well; it may have done so all the same."
         remedy = f"Finish it: {_rotation(resource)}."
-    raise CredentialsNotReadyError(msg, remedy=remedy, tenant=_tenant(resource))
+    raise CredentialsNotReadyError(msg, remedy=remedy, tenant=resource.project.tenant)
 
 
 def _rotation(resource: Resource) -> str:
     return f"POST {resource_url(resource.pk)}/credentials/rotate"
-
-
-def _tenant(resource: Resource) -> Tenant:
-    return Tenant(team_id=resource.project.team_id, project_id=resource.project_id)
 
 
 def _filled(offered: Mapping[str, Any], *, outputs: Mapping[str, object], password: str) -> Revealed:

@@ -4,12 +4,12 @@ from django.db import transaction
 
 from platform_api.audit.services.events import event_record
 from platform_api.core.callers import Caller
-from platform_api.core.errors import ConflictError, Tenant
+from platform_api.core.errors import ConflictError
 from platform_api.tenancy.models.roles import Right
 from platform_api.tenancy.selectors.projects import right_require
 from provisioning.models import Run
 from provisioning.selectors.resources import run_get
-from provisioning.services.environments.advancing import environment_advance
+from provisioning.services.environments.advancing import environment_follow
 from provisioning.services.execution.claims import ClockTimestamp
 from provisioning.services.execution.endings import RunFailure, resource_lock
 from provisioning.services.execution.outcomes import unfulfilled_settle
@@ -60,7 +60,7 @@ def run_cancel(*, caller: Caller, run: str, reason: str) -> Run:
         )
         if locked.status in FINAL_RUN:
             msg = f"It is {locked.status}."
-            raise RunFinalError(msg, tenant=Tenant(team_id=project.team_id, project_id=project.pk))
+            raise RunFinalError(msg, tenant=project.tenant)
         is_waiting = locked.status in WAITING_RUN and locked.lease_owner is None
         event_record(
             caller=caller,
@@ -84,6 +84,6 @@ def run_cancel(*, caller: Caller, run: str, reason: str) -> Run:
             unfulfilled_settle(caller, locked, CANCELED, has_applied=False, resource_usable=usable, is_canceled=True)
         elif locked.cancel_requested_at is None:
             Run.objects.filter(pk=locked.pk).update(cancel_requested_at=ClockTimestamp(), cancel_reason=reason)
-    environment_advance(environment_id=locked.resource.environment_id, caller=caller)
+    environment_follow(environment_id=locked.resource.environment_id, caller=caller)
     found.refresh_from_db()
     return found

@@ -3,6 +3,7 @@
 from django.db import models
 from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 
+from platform_api.core.errors import Tenant
 from platform_api.core.ids import new_id
 from platform_api.tenancy.models.roles import ROLE_PERMISSIONS
 from platform_api.tenancy.models.teams import SLUG_PATTERN, Team, slug_validator
@@ -28,6 +29,11 @@ class Project(models.Model):
 
     def __str__(self) -> str:
         return self.slug
+
+    @property
+    def tenant(self) -> Tenant:
+        """Whose concern it is when something about the project is refused."""
+        return Tenant(team_id=self.team_id, project_id=self.pk)
 
 
 class ProjectUserPermission(UserObjectPermissionBase):

@@ -5,9 +5,10 @@ own, and by the dispatcher for whatever was left undone. Locks are taken in one 
 quotas.
 """
 
+import logging
 from uuid import UUID
 
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from governance.services.quotas import quotas_lock
@@ -19,6 +20,8 @@ from provisioning.services.execution.claims import ClockTimestamp
 from provisioning.services.execution.endings import RunFailure, unbegun_end
 from provisioning.services.intents import components_due, run_make_missing
 from provisioning.states import LIVE_RESOURCE, Desired, RequestStatus, ResourceStatus
+
+logger = logging.getLogger(__name__)
 
 LOST = Q(needed__resource__status=ResourceStatus.DEPROVISIONED) | Q(
     needed__resource__status=ResourceStatus.DEGRADED, needed__resource__observed_generation=0
@@ -53,6 +56,19 @@ def environment_advance(*, environment_id: UUID, caller: Caller) -> None:
         _end_stranded(environment, caller)  # what was wired just now may not have fitted
         _close_if_empty(environment, caller)
         runs_notify()
+
+
+def environment_follow(*, environment_id: UUID, caller: Caller) -> None:
+    """Advance an environment after a commit, which stands whatever comes of this: the dispatcher makes up for it.
+
+    Args:
+        environment_id: The environment.
+        caller: Who made it so, for the audit trail.
+    """
+    try:
+        environment_advance(environment_id=environment_id, caller=caller)
+    except DatabaseError:
+        logger.exception("environment %s could not go on yet", environment_id)
 
 
 def contents_lock(environment: Environment) -> None:

@@ -1,9 +1,7 @@
 """Environments are given back as one: every resource in them, those that others need last; on demand, or expired."""
 
-import logging
 from collections.abc import Sequence
 from datetime import timedelta
-from itertools import islice
 from uuid import UUID
 
 from django.db import transaction
@@ -12,20 +10,17 @@ from django.db.models.functions import Now
 
 from platform_api.audit.services.events import event_record
 from platform_api.core.callers import Caller
-from platform_api.core.errors import ConflictError, RequestRefusedError, Tenant
+from platform_api.core.errors import ConflictError, RequestRefusedError
 from platform_api.core.ids import Prefix, show
-from provisioning.models import Environment, ProvisioningRequest, Resource, Run
+from provisioning.dispatch import runs_notify
+from provisioning.models import Environment, Resource, Run
 from provisioning.models.environments import DEFAULT_NAME
-from provisioning.services.environments.advancing import contents_lock, environment_advance
+from provisioning.selectors.resources import deprovisions_live
+from provisioning.services.environments.advancing import contents_lock, environment_follow
 from provisioning.services.environments.ensuring import EnvironmentClosedError, tier_require
-from provisioning.services.ordering.asks import Change
+from provisioning.services.intents import run_make_missing
 from provisioning.services.ordering.changing import DeleteProtectedError, deprovision_accept
-from provisioning.states import LIVE_REQUEST, LIVE_RESOURCE, Desired, Operation
-
-logger = logging.getLogger(__name__)
-
-BATCH = 50
-"""Environments that one pass gives back, so that it stays short; the next pass takes the next."""
+from provisioning.states import LIVE_RESOURCE, Desired
 
 REPEAT_SECONDS = 900
 """After so long the dispatcher asks again for what could not be given back, or what somebody kept from it."""
@@ -56,9 +51,8 @@ def environment_delete(*, caller: Caller, environment: Environment, confirm: str
     """
     project = environment.project
     tier_require(caller=caller, project=project, tier=environment.tier)
-    tenant = Tenant(team_id=project.team_id, project_id=project.pk)
     if environment.name == DEFAULT_NAME:
-        raise EnvironmentDefaultError(tenant=tenant)
+        raise EnvironmentDefaultError(tenant=project.tenant)
     if confirm != environment.name:
         finding = {
             "pointer": "#/confirm",
@@ -66,65 +60,79 @@ def environment_delete(*, caller: Caller, environment: Environment, confirm: str
             "detail": "Giving back an environment is confirmed by its name.",
             "remedy": f"Add ?confirm={environment.name} to the address.",
         }
-        raise RequestRefusedError(errors=[finding], tenant=tenant)
+        raise RequestRefusedError(errors=[finding], tenant=project.tenant)
     with transaction.atomic():
         # Whoever orders into it holds a share of its row: this waits for them, and finds what they ordered. It does not
         # lock the key, which foreign keys share: whoever has locked one of its resources need not wait for this.
         locked = Environment.objects.select_for_update(no_key=True).get(pk=environment.pk)
         if locked.closed_at is not None:
-            raise EnvironmentClosedError(remedy="There is nothing left to do.", tenant=tenant)
+            raise EnvironmentClosedError(remedy="There is nothing left to do.", tenant=project.tenant)
         _give_back(locked, caller, action="environment.delete_requested", reason="The environment is given back.")
-    environment_advance(environment_id=environment.pk, caller=caller)
+    environment_follow(environment_id=environment.pk, caller=caller)
 
 
-def environments_expire(*, caller: Caller) -> int:
-    """Give back environments whose time is over, and return how many; one that fails does not stop the others.
+def environments_expired() -> list[UUID]:
+    """Return environments whose time is over, the longest first.
 
     One that holds something protected stays until the protection is taken away.
+    """
+    return list(_expired().values_list("pk", flat=True))
+
+
+def environment_expire(*, environment_id: UUID, caller: Caller) -> bool:
+    """Give an expired environment back; tells whether it was there to be given back.
 
     Args:
+        environment_id: The environment.
         caller: The dispatcher.
     """
-    protected = Resource.objects.filter(environment=OuterRef("pk"), delete_protected=True, status__in=LIVE_RESOURCE)
-    due = Environment.objects.filter(desired=Desired.PRESENT, expires_at__lte=Now()).exclude(name=DEFAULT_NAME)
-    rows = due.filter(~Exists(protected)).order_by("expires_at")
-    return _all_back(rows, caller, action="environment.expired", reason="The environment has expired.")
+    reason = "The environment has expired."
+    return _give_back_due(_expired(), environment_id, caller, action="environment.expired", reason=reason)
 
 
-def environments_repeat(*, caller: Caller) -> int:
-    """Ask again for what is left of environments that are to go, and return of how many; as with expired ones.
+def environments_unasked() -> list[UUID]:
+    """Return environments that are to go, and of which something is left that nobody asks for any more.
 
     A deprovision that failed, or that was canceled, leaves a resource which nobody may change any more, and which takes
     of quota and costs: it is asked for until it is gone.
-
-    Args:
-        caller: The dispatcher.
     """
+    return list(_left_over().values_list("pk", flat=True))
+
+
+def environment_repeat(*, environment_id: UUID, caller: Caller) -> bool:
+    """Ask again for what is left of an environment that is to go; as with an expired one."""
+    reason = "The environment is to go, and this is left of it."
+    return _give_back_due(_left_over(), environment_id, caller, action="environment.delete_repeated", reason=reason)
+
+
+def _expired() -> QuerySet[Environment]:
+    rows = _unprotected().filter(desired=Desired.PRESENT, expires_at__lte=Now())
+    return rows.exclude(name=DEFAULT_NAME).order_by("expires_at")
+
+
+def _left_over() -> QuerySet[Environment]:
     runs = Run.objects.filter(resource=OuterRef("pk"))
     recent = runs.filter(Q(finished_at=None) | Q(finished_at__gt=Now() - timedelta(seconds=REPEAT_SECONDS)))
-    left = _unasked().filter(~Exists(recent), environment=OuterRef("pk"), delete_protected=False)
-    rows = Environment.objects.filter(Exists(left), desired=Desired.ABSENT, closed_at=None).order_by("pk")
-    reason = "The environment is to go, and this is left of it."
-    return _all_back(rows, caller, action="environment.delete_repeated", reason=reason)
+    left = _unasked().filter(~Exists(recent), environment=OuterRef("pk"))
+    return _unprotected().filter(Exists(left), desired=Desired.ABSENT).order_by("pk")
 
 
-def _all_back(rows: QuerySet[Environment], caller: Caller, *, action: str, reason: str) -> int:
-    def given_back(environment_id: UUID) -> bool:
-        try:
-            with transaction.atomic():
-                # What was found is judged again under the lock; whoever holds it is at the same work.
-                locked = rows.select_for_update(no_key=True, skip_locked=True).filter(pk=environment_id).first()
-                if locked is None:
-                    return False
-                _give_back(locked, caller, action=action, reason=reason)
-            environment_advance(environment_id=environment_id, caller=caller)
-        except Exception:
-            logger.exception("environment %s could not be given back", environment_id)
+def _unprotected() -> QuerySet[Environment]:
+    """Return environments that can be given back: nothing that would have to be asked for is protected."""
+    protected = _unasked().filter(environment=OuterRef("pk"), delete_protected=True)
+    return Environment.objects.filter(~Exists(protected), closed_at=None)
+
+
+def _give_back_due(
+    due: QuerySet[Environment], environment_id: UUID, caller: Caller, *, action: str, reason: str
+) -> bool:
+    """Give an environment back if it is due still, under its lock; whoever holds that is at the same work."""
+    with transaction.atomic():
+        locked = due.select_for_update(no_key=True, skip_locked=True).filter(pk=environment_id).first()
+        if locked is None:
             return False
-        return True
-
-    # Those that fail do not count: so many of them cannot keep a pass from what comes after them.
-    return len(list(islice(filter(given_back, list(rows.values_list("pk", flat=True))), BATCH)))
+        _give_back(locked, caller, action=action, reason=reason)
+    return True
 
 
 def _give_back(environment: Environment, caller: Caller, *, action: str, reason: str) -> None:
@@ -153,20 +161,14 @@ def _give_back(environment: Environment, caller: Caller, *, action: str, reason:
         reason=reason,
     )
     for resource in left:
-        ask = Change(
-            operation=Operation.DEPROVISION.value,
-            resource=show(Prefix.RESOURCE, resource.pk),
-            confirm=resource.name,
-            reason=reason,
-        )
-        deprovision_accept(ask=ask, caller=caller, resource=resource)
+        deprovision_accept(caller=caller, resource=resource, reason=reason, ticket=None)
+        run_make_missing(resource_id=resource.pk, caller=caller)
+    runs_notify()
 
 
 def _unasked() -> QuerySet[Resource]:
     """Return resources that are there, and that no deprovision under way is for."""
-    under_way = ProvisioningRequest.objects.filter(
-        resource=OuterRef("pk"), operation=Operation.DEPROVISION, status__in=LIVE_REQUEST
-    )
+    under_way = deprovisions_live().filter(resource=OuterRef("pk"))
     return Resource.objects.filter(~Exists(under_way), status__in=LIVE_RESOURCE)
 
 
@@ -174,7 +176,5 @@ def _require_unprotected(resources: Sequence[Resource]) -> None:
     protected = [resource for resource in resources if resource.delete_protected]
     if protected:
         names = ", ".join(resource.name for resource in protected)
-        project = protected[0].project
-        tenant = Tenant(team_id=project.team_id, project_id=project.pk)
         msg = f"Protected from deletion: {names}. Nothing was changed."
-        raise DeleteProtectedError(msg, tenant=tenant)
+        raise DeleteProtectedError(msg, tenant=protected[0].project.tenant)

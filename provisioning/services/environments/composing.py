@@ -1,6 +1,6 @@
 """Composed environments are ordered: judged as a whole, then written as a whole, in one transaction."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from uuid import UUID
 
@@ -8,16 +8,14 @@ from django.db import transaction
 
 from catalog.models import Connection
 from catalog.selectors.connections import connection_for
-from governance.services.policies import policy_decision_record
-from governance.services.quotas import QuotaExceededError, Taken, quota_reserve_together
-from platform_api.audit.services.events import event_record
+from governance.services.quotas import QuotaExceededError, quota_reserve_together
 from platform_api.core import clock
 from platform_api.core.callers import Caller
-from platform_api.core.errors import RequestRefusedError, Tenant
+from platform_api.core.errors import RequestRefusedError
 from platform_api.core.ids import Prefix, new_id, show
 from platform_api.tenancy.models import Project
 from provisioning.dispatch import runs_notify
-from provisioning.models import Component, ComponentNeed, Environment, ProvisioningRequest, Resource
+from provisioning.models import Component, ComponentNeed, Environment, Resource
 from provisioning.models.environments import DEFAULT_NAME, Tier
 from provisioning.services.environments.ensuring import (
     EnvironmentDiffersError,
@@ -34,9 +32,9 @@ from provisioning.services.environments.judging import (
     whole_findings,
 )
 from provisioning.services.intents import run_make_missing
-from provisioning.services.ordering.judging import decisions_shown, taken_shown
 from provisioning.services.ordering.naming import physical_name_make
-from provisioning.states import Desired, Operation, RequestStatus, ResourceStatus
+from provisioning.services.ordering.requesting import request_write
+from provisioning.states import Desired, Operation, ResourceStatus
 
 
 def composed_ensure(*, ask: EnvironmentAsk, project: Project, name: str, caller: Caller) -> tuple[Environment, bool]:
@@ -62,7 +60,6 @@ def composed_ensure(*, ask: EnvironmentAsk, project: Project, name: str, caller:
         ConnectionMissingError: The platform has no target for a component.
     """
     tier_require(caller=caller, project=project, tier=Tier.DEVELOPMENT)
-    tenant = Tenant(team_id=project.team_id, project_id=project.pk)
     if name == DEFAULT_NAME:
         finding = {
             "pointer": "#",
@@ -70,7 +67,7 @@ def composed_ensure(*, ask: EnvironmentAsk, project: Project, name: str, caller:
             "detail": f"{DEFAULT_NAME} is the environment that every project has.",
             "remedy": "Choose another name.",
         }
-        raise RequestRefusedError(errors=[finding], tenant=tenant)
+        raise RequestRefusedError(errors=[finding], tenant=project.tenant)
     find = partial(environment_find, project=project, name=name, source=ask.source, may_reopen=ask.may_reopen)
     found = find()
     if found is None:
@@ -89,7 +86,8 @@ def composed_ensure(*, ask: EnvironmentAsk, project: Project, name: str, caller:
     ordered = (None, None) if version is None else (version.offering.slug, version.version)
     if ordered != (ask.offering, ask.version or ordered[1]):
         what = "without an offering" if version is None else f"as {ordered[0]} {ordered[1]}"
-        raise EnvironmentDiffersError(f"Environment {name} of project {project.slug} is there {what}.", tenant=tenant)
+        msg = f"Environment {name} of project {project.slug} is there {what}."
+        raise EnvironmentDiffersError(msg, tenant=project.tenant)
     return found, False
 
 
@@ -135,7 +133,17 @@ def _write(ask: EnvironmentAsk, judged: JudgedEnvironment, caller: Caller) -> En
     for part in judged.components:
         name = part.component.name
         resource = _resource_write(part, environment, resource_id=ids[name], target=targets[name], caller=caller)
-        _request_write(ask, part, resource, taken=taken.get(resource.pk, []), caller=caller)
+        request_write(
+            operation=Operation.PROVISION,
+            resource=resource,
+            orderable=part.component.orderable,
+            parameters=part.parameters,
+            reason=ask.reason,
+            ticket=ask.ticket,
+            caller=caller,
+            decision=part.decision,
+            taken=taken.get(resource.pk, []),
+        )
         _needs_write(part, resource, ids)
         run_make_missing(resource_id=resource.pk, caller=caller)
     runs_notify()
@@ -169,60 +177,6 @@ def _resource_write(
         created_by_name=caller.name,
         created_at=at,
         updated_at=at,
-    )
-
-
-def _request_write(
-    ask: EnvironmentAsk, part: JudgedComponent, resource: Resource, *, taken: Sequence[Taken], caller: Caller
-) -> None:
-    orderable, request_id, project = part.component.orderable, new_id(), resource.project
-    decisions = decisions_shown(part.decision)
-    kept = policy_decision_record(
-        decision=part.decision, subject_type="provisioning_request", subject_id=request_id, project_id=project.pk
-    )
-    ProvisioningRequest.objects.create(
-        id=request_id,
-        operation=Operation.PROVISION,
-        status=RequestStatus.FULFILLING,
-        project=project,
-        environment=resource.environment,
-        resource=resource,
-        generation=resource.generation,
-        offering_version_id=orderable.version_id,
-        plan_id=orderable.plan_id,
-        parameters=part.parameters,
-        reason=ask.reason,
-        ticket=ask.ticket,
-        requested_by_id=caller.id,
-        requested_by_name=caller.name,
-        requested_by_kind=caller.kind,
-        quota=taken_shown(taken),
-        decisions=decisions,
-        policy_decision_id=kept.pk,
-        correlation_id=caller.correlation_id,
-        created_at=resource.created_at,
-    )
-    event_record(
-        caller=caller,
-        action="request.submitted",
-        object_type="provisioning_request",
-        object_id=request_id,
-        object_name=f"{Operation.PROVISION} {resource.name}",
-        team_id=project.team_id,
-        project_id=project.pk,
-        after={
-            "operation": Operation.PROVISION.value,
-            "offering": orderable.offering,
-            "version": orderable.version,
-            "plan": orderable.plan,
-            "environment": resource.environment.name,
-            "resource": show(Prefix.RESOURCE, resource.pk),
-            "parameters": part.parameters,
-            "ticket": ask.ticket,
-            "quota": taken_shown(taken),
-        },
-        reason=ask.reason,
-        policy_decision={"decisions": decisions},
     )
 
 

@@ -10,7 +10,7 @@ from django.db.models import Q
 from platform_api.audit.services.events import event_record
 from platform_api.core import clock
 from platform_api.core.callers import Caller, system_caller
-from platform_api.core.errors import ConflictError, GoneError, RequestRefusedError, Tenant
+from platform_api.core.errors import ConflictError, GoneError, RequestRefusedError
 from platform_api.core.ids import Prefix, show
 from platform_api.tenancy.models import Project
 from platform_api.tenancy.models.roles import Right
@@ -94,12 +94,11 @@ def environment_ensure(
         ExpiryRefusedError: The expiry is past, or later than can be kept.
     """
     tier_require(caller=caller, project=project, tier=tier)
-    tenant = Tenant(team_id=project.team_id, project_id=project.pk)
     if expires_at is not None and name == DEFAULT_NAME:
         detail = "The default environment stays, so it has no expiry."
         remedy = "Give another name, or no expiry."
         finding = {"pointer": "#/expires_at", "code": "environment_default", "detail": detail, "remedy": remedy}
-        raise ExpiryRefusedError(detail, errors=[finding], tenant=tenant)
+        raise ExpiryRefusedError(detail, errors=[finding], tenant=project.tenant)
     if expires_at is not None and not clock.now() < expires_at < LATEST_EXPIRY:
         detail = "The expiry is past." if expires_at < LATEST_EXPIRY else "The expiry is later than 2199."
         finding = {
@@ -108,7 +107,7 @@ def environment_ensure(
             "detail": detail,
             "remedy": "Send a moment to come.",
         }
-        raise ExpiryRefusedError(detail, errors=[finding], tenant=tenant)
+        raise ExpiryRefusedError(detail, errors=[finding], tenant=project.tenant)
     with transaction.atomic():
         project_lock(project)
         found = environment_find(project=project, name=name, source=source, may_reopen=may_reopen)
@@ -121,7 +120,8 @@ def environment_ensure(
     if (found.tier, found.offering_version) != (tier, None):
         version = found.offering_version
         what = f"with the tier {found.tier}" if version is None else f"as {version.offering.slug} {version.version}"
-        raise EnvironmentDiffersError(f"Environment {name} of project {project.slug} is there {what}.", tenant=tenant)
+        msg = f"Environment {name} of project {project.slug} is there {what}."
+        raise EnvironmentDiffersError(msg, tenant=project.tenant)
     return found, False
 
 
@@ -159,16 +159,15 @@ def environment_find(
     standing = rows.filter(closed_at=None).select_related("offering_version__offering").first()
     if standing is not None and standing.desired == Desired.PRESENT:
         return standing
-    tenant = Tenant(team_id=project.team_id, project_id=project.pk)
     same_source = Q(source__isnull=True) if source is None else Q(source=dict(source))
     tombstone = None if may_reopen else rows.filter(same_source).order_by("-pk").first()
     if tombstone is not None:
         shown = show(Prefix.ENVIRONMENT, tombstone.pk)
         msg = f"Environment {name} of project {project.slug} ({shown}) was given back."
-        raise EnvironmentClosedError(msg, tenant=tenant)
+        raise EnvironmentClosedError(msg, tenant=project.tenant)
     if standing is not None:
         msg = f"Environment {name} of project {project.slug} is being given back."
-        raise EnvironmentClosingError(msg, tenant=tenant)
+        raise EnvironmentClosingError(msg, tenant=project.tenant)
     return None
 
 

@@ -108,17 +108,16 @@ def environment_judge(*, ask: EnvironmentAsk, project: Project, name: str, calle
         RoleMissingError: It is for production, and the caller is no admin.
         RequestRefusedError: Schema, policy or quota says no; holds all findings.
     """
-    tenant = Tenant(team_id=project.team_id, project_id=project.pk)
     try:
         composition = composition_get(offering=ask.offering, version=ask.version)
     except NotOrderableError as error:
-        error.tenant = tenant
+        error.tenant = project.tenant
         raise
     tier_require(caller=caller, project=project, tier=composition.tier)
-    _refuse([*_expiry_findings(ask, composition), *composition.judge.judge(dict(ask.parameters))], tenant)
+    _refuse([*_expiry_findings(ask, composition), *composition.judge.judge(dict(ask.parameters))], project.tenant)
     whole = {**composition.defaults, **ask.parameters}
     known = {component.name: _known(component, whole) for component in composition.components}
-    _refuse([found for part in composition.components for found in _unfit(part, known[part.name])], tenant)
+    _refuse([found for part in composition.components for found in _unfit(part, known[part.name])], project.tenant)
     place = Place(
         project=project,
         environment_id=new_id(),

@@ -13,6 +13,7 @@ from platform_api.audit.models import Outcome
 from platform_api.audit.services.events import event_record
 from platform_api.core.callers import Caller
 from provisioning.models import ProvisioningRequest, Resource, Run
+from provisioning.selectors.resources import deprovisions_live
 from provisioning.services.execution.claims import ClockTimestamp
 from provisioning.services.execution.credentials import credentials_end
 from provisioning.states import (
@@ -76,9 +77,7 @@ def resource_end(caller: Caller, resource: Resource, *, run: Run | None, reason:
     quota_release(subject_id=resource.pk, pools=list(Pool), caller=caller, reason=reason)
     resource_move(caller, resource, ResourceStatus.DEPROVISIONED, outputs=None, **changes)
     credentials_end(resource.pk)
-    waiting = ProvisioningRequest.objects.filter(
-        resource=resource, operation=Operation.DEPROVISION, status__in=LIVE_REQUEST
-    )
+    waiting = deprovisions_live().filter(resource=resource)
     for request in waiting.exclude(runs=run) if run else waiting:
         own = replace(caller, correlation_id=request.correlation_id)
         request_move(own, request, resource, RequestStatus.COMPLETED)

@@ -23,7 +23,7 @@ from platform_api.core.callers import Caller
 from provisioning.dispatch import runs_notify
 from provisioning.models import Resource, Run
 from provisioning.selectors.quotas import amounts_of, project_facts
-from provisioning.services.environments.advancing import environment_advance
+from provisioning.services.environments.advancing import environment_follow
 from provisioning.services.execution.claims import RELEASED, Claim, ClockTimestamp, run_move
 from provisioning.services.execution.credentials import credentials_apply, credentials_discard
 from provisioning.services.execution.endings import (
@@ -89,7 +89,7 @@ def run_applied(claim: Claim, *, status: RunStatus, outputs: Mapping[str, Any], 
         request_end(caller, run, RequestStatus.COMPLETED)
         run_make_missing(resource_id=run.resource_id, caller=caller)
         runs_notify()
-    environment_advance(environment_id=run.resource.environment_id, caller=caller)
+    environment_follow(environment_id=run.resource.environment_id, caller=caller)
 
 
 def run_failed(
@@ -130,7 +130,7 @@ def run_failed(
         unfulfilled_settle(
             claim.caller, run, failure, has_applied=has_applied, resource_usable=usable, is_canceled=is_canceled
         )
-    environment_advance(environment_id=run.resource.environment_id, caller=claim.caller)
+    environment_follow(environment_id=run.resource.environment_id, caller=claim.caller)
 
 
 def unfulfilled_settle(

@@ -4,7 +4,7 @@ A live run refuses an update and a rotation; a deprovision it never refuses: wor
 runs is asked to stop, and the deprovision's own run is made when it has ended.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -13,13 +13,12 @@ from django.db.models import F
 
 from catalog.selectors.orderables import NotOrderableError, Orderable, defaults_of, orderable_get, orderable_of
 from governance.models.quotas import POINTS
-from governance.services.policies import Decision, policy_decision_record
-from governance.services.quotas import QuotaExceededError, Taken, quota_change, quotas_lock
+from governance.services.policies import Decision
+from governance.services.quotas import QuotaExceededError, quota_change, quotas_lock
 from platform_api.audit.services.events import event_record
-from platform_api.core import clock
 from platform_api.core.callers import Caller
-from platform_api.core.errors import ConflictError, RequestRefusedError, Tenant
-from platform_api.core.ids import Prefix, new_id, show
+from platform_api.core.errors import ConflictError, RequestRefusedError
+from platform_api.core.ids import Prefix, show
 from platform_api.idempotency.services.keys import StoredAnswer, answer_find, answer_keep
 from platform_api.tenancy.models.roles import Right
 from platform_api.tenancy.selectors.projects import right_require
@@ -27,23 +26,18 @@ from provisioning.dispatch import runs_notify
 from provisioning.models import Component, ProvisioningRequest, Resource, Run
 from provisioning.selectors.places import Place
 from provisioning.selectors.quotas import amounts_of
-from provisioning.selectors.resources import live_run_of, resource_get
+from provisioning.selectors.resources import deprovisions_live, live_run_of, newest_run_of, resource_get
 from provisioning.selectors.shapes import request_shape, request_url
 from provisioning.services.execution.claims import ClockTimestamp
 from provisioning.services.execution.credentials import credentials_discard
 from provisioning.services.execution.endings import RunFailure, is_unbegun, request_end, resource_lock, unbegun_end
 from provisioning.services.intents import run_make_missing
 from provisioning.services.ordering.asks import Answer, Change, Exchange
-from provisioning.services.ordering.judging import (
-    decisions_shown,
-    expiry_judge,
-    parameters_judge,
-    policy_judge,
-    taken_shown,
-)
+from provisioning.services.ordering.judging import denied_refuse, expiry_judge, parameters_judge, policy_ask
+from provisioning.services.ordering.requesting import request_write
 from provisioning.services.resources import CredentialsNotReadyError, credentials_offered_require
 from provisioning.states import (
-    LIVE_REQUEST,
+    LIVE_RESOURCE,
     LIVE_RUN,
     WAITING_RUN,
     Desired,
@@ -113,7 +107,10 @@ def resource_change(*, ask: Change, exchange: Exchange) -> Answer:
     """
     try:
         with transaction.atomic():
-            answer = _OPERATIONS[ask.operation](ask, exchange)
+            request = _OPERATIONS[ask.operation](ask, exchange)
+            run_make_missing(resource_id=request.resource_id, caller=exchange.caller)
+            runs_notify()
+            answer = _answer(request)
             stored = StoredAnswer(status=202, location=answer.location, body=answer.body)
             answer_keep(exchange.order_key, stored)
     except Exception:
@@ -139,30 +136,26 @@ def _locked(ask: Change, exchange: Exchange) -> Resource:
     resource = resource_get(caller=exchange.caller, resource=ask.resource)
     if resource.status == ResourceStatus.DEPROVISIONED:
         msg = f"Resource {resource.name} is deprovisioned."
-        raise ResourceGoneError(msg, tenant=_tenant(resource))
+        raise ResourceGoneError(msg, tenant=resource.project.tenant)
     return resource
-
-
-def _tenant(resource: Resource) -> Tenant:
-    return Tenant(team_id=resource.project.team_id, project_id=resource.project_id)
 
 
 def _idle_require(resource: Resource) -> None:
     live = live_run_of(resource)
     if live is not None:
         msg = f"Run {show(Prefix.RUN, live.pk)} ({live.operation}) works on it."
-        raise ResourceBusyError(msg, remedy="Wait until it has ended, or cancel it.", tenant=_tenant(resource))
+        raise ResourceBusyError(msg, remedy="Wait until it has ended, or cancel it.", tenant=resource.project.tenant)
     if resource.desired == Desired.ABSENT:
         msg = f"Resource {resource.name} is to be deprovisioned."
-        raise ResourceGoneError(msg, tenant=_tenant(resource))
+        raise ResourceGoneError(msg, tenant=resource.project.tenant)
 
 
-def _update(ask: Change, exchange: Exchange) -> Answer:
+def _update(ask: Change, exchange: Exchange) -> ProvisioningRequest:
     resource = _locked(ask, exchange)
     _idle_require(resource)
     if is_unbegun(resource):
         msg = f"Resource {resource.name} waits for other components of its environment."
-        raise ResourceBusyError(msg, remedy="Wait until it is ready.", tenant=_tenant(resource))
+        raise ResourceBusyError(msg, remedy="Wait until it is ready.", tenant=resource.project.tenant)
     place, version = Place.of(resource.environment, project=resource.project), resource.offering_version
     try:
         orderable = orderable_get(
@@ -186,8 +179,17 @@ def _update(ask: Change, exchange: Exchange) -> Answer:
         )
     except QuotaExceededError as error:
         raise RequestRefusedError(errors=error.errors, tenant=place.tenant) from error
-    return _accept(
-        ask, exchange.caller, resource, orderable=orderable, parameters=parameters, decision=decision, taken=taken
+    _intend(resource, Desired.PRESENT)
+    return request_write(
+        operation=Operation.UPDATE,
+        resource=resource,
+        orderable=orderable,
+        parameters=parameters,
+        reason=ask.reason,
+        ticket=ask.ticket,
+        caller=exchange.caller,
+        decision=decision,
+        taken=taken,
     )
 
 
@@ -199,21 +201,31 @@ def _set_by_owners(resource: Resource) -> dict[str, Any]:
     }
 
 
-def _rotate(ask: Change, exchange: Exchange) -> Answer:
+def _rotate(ask: Change, exchange: Exchange) -> ProvisioningRequest:
     """Ask for new credentials: a run of what is there already, whether or not it could still be ordered."""
     resource = _locked(ask, exchange)
     credentials_offered_require(caller=exchange.caller, resource=resource)
     _idle_require(resource)
     if resource.status == ResourceStatus.PENDING:
-        raise CredentialsNotReadyError(tenant=_tenant(resource))
+        raise CredentialsNotReadyError(tenant=resource.project.tenant)
     present = orderable_of(version=resource.offering_version, plan=resource.plan)
     kept = resource.parameters
     place = Place.of(resource.environment, project=resource.project)
     decision = _policy(ask, exchange, resource, place=place, orderable=present, parameters=kept)
-    return _accept(ask, exchange.caller, resource, orderable=present, parameters=kept, decision=decision)
+    _intend(resource, Desired.PRESENT)
+    return request_write(
+        operation=Operation.ROTATE,
+        resource=resource,
+        orderable=present,
+        parameters=kept,
+        reason=ask.reason,
+        ticket=ask.ticket,
+        caller=exchange.caller,
+        decision=decision,
+    )
 
 
-def _deprovision(ask: Change, exchange: Exchange) -> Answer:
+def _deprovision(ask: Change, exchange: Exchange) -> ProvisioningRequest:
     resource = _locked(ask, exchange)
     if ask.confirm != resource.name:
         finding = {
@@ -222,22 +234,18 @@ def _deprovision(ask: Change, exchange: Exchange) -> Answer:
             "detail": "A deprovision is confirmed by the resource's name.",
             "remedy": f'Send "confirm": "{resource.name}".',
         }
-        raise RequestRefusedError(errors=[finding], tenant=_tenant(resource))
+        raise RequestRefusedError(errors=[finding], tenant=resource.project.tenant)
     if resource.delete_protected:
-        raise DeleteProtectedError(tenant=_tenant(resource))
-    if ProvisioningRequest.objects.filter(
-        resource=resource, operation=Operation.DEPROVISION, status__in=LIVE_REQUEST
-    ).exists():
+        raise DeleteProtectedError(tenant=resource.project.tenant)
+    if deprovisions_live().filter(resource=resource).exists():
         msg = f"Resource {resource.name} is being deprovisioned."
-        raise ResourceBusyError(msg, remedy="Wait until it has ended.", tenant=_tenant(resource))
+        raise ResourceBusyError(msg, remedy="Wait until it has ended.", tenant=resource.project.tenant)
     _require_unneeded(resource)
-    return deprovision_accept(ask=ask, caller=exchange.caller, resource=resource)
+    return deprovision_accept(caller=exchange.caller, resource=resource, reason=ask.reason, ticket=ask.ticket)
 
 
 def _require_unneeded(resource: Resource) -> None:
-    dependants = Component.objects.filter(needs__needed=resource.pk).exclude(
-        resource__status=ResourceStatus.DEPROVISIONED
-    )
+    dependants = Component.objects.filter(needs__needed=resource.pk, resource__status__in=LIVE_RESOURCE)
     names = ", ".join(dependants.values_list("name", flat=True))
     if names:
         shown = show(Prefix.ENVIRONMENT, resource.environment_id)
@@ -246,21 +254,35 @@ def _require_unneeded(resource: Resource) -> None:
             f"DELETE /api/v1/environments/{shown}?confirm={resource.environment.name}."
         )
         msg = f"Resource {resource.name} is needed by: {names}."
-        raise PartOfEnvironmentError(msg, remedy=remedy, tenant=_tenant(resource))
+        raise PartOfEnvironmentError(msg, remedy=remedy, tenant=resource.project.tenant)
 
 
-def deprovision_accept(*, ask: Change, caller: Caller, resource: Resource) -> Answer:
-    """Accept that a resource is given back: whatever works on it makes way, and its run follows in its turn.
+def deprovision_accept(*, caller: Caller, resource: Resource, reason: str, ticket: str | None) -> ProvisioningRequest:
+    """Accept that a resource is given back: whatever works on it makes way. Its run is the caller's to make.
 
     Args:
-        ask: What is wanted, and why.
         caller: Who asks.
         resource: The resource, locked, with what its shape needs; no other deprovision of it is under way.
+        reason: Why, in the caller's words.
+        ticket: Where it is tracked.
     """
-    if is_unbegun(resource):
+    was_unbegun = is_unbegun(resource)
+    if was_unbegun:
         quotas_lock(subject_ids=[resource.pk])  # it gives them back at once, and rows are written after quotas
     _make_way(caller, resource)
-    return _accept(ask, caller, resource, orderable=None, parameters=resource.parameters, decision=None)
+    _intend(resource, Desired.ABSENT)
+    request = request_write(
+        operation=Operation.DEPROVISION,
+        resource=resource,
+        orderable=orderable_of(version=resource.offering_version, plan=resource.plan),
+        parameters=resource.parameters,
+        reason=reason,
+        ticket=ticket,
+        caller=caller,
+    )
+    if was_unbegun:
+        unbegun_end(caller, resource, RequestStatus.CANCELED, FORGONE)
+    return request
 
 
 def _make_way(caller: Caller, resource: Resource) -> None:
@@ -297,9 +319,8 @@ def _policy(
     orderable: Orderable,
     parameters: Mapping[str, Any],
 ) -> Decision:
-    more = orderable.points - resource.plan.quota_points
-    return policy_judge(
-        exchange,
+    decision = policy_ask(
+        exchange.caller,
         operation=ask.operation,
         orderable=orderable,
         place=place,
@@ -307,7 +328,6 @@ def _policy(
         name=resource.name,
         reason=ask.reason,
         ticket=ask.ticket,
-        amounts={POINTS: more} if more > 0 else {},
         resource={
             "id": show(Prefix.RESOURCE, resource.pk),
             "plan": resource.plan.slug,
@@ -315,81 +335,27 @@ def _policy(
             "parameters": resource.parameters,
         },
     )
+    more = orderable.points - resource.plan.quota_points
+    denied_refuse(decision, place=place, amounts={POINTS: more} if more > 0 else {})
+    return decision
 
 
-def _accept(
-    ask: Change,
-    caller: Caller,
-    resource: Resource,
-    *,
-    orderable: Orderable | None,
-    parameters: Mapping[str, Any],
-    decision: Decision | None,
-    taken: Sequence[Taken] = (),
-) -> Answer:
-    project = resource.project
-    desired = Desired.ABSENT if ask.operation == Operation.DEPROVISION else Desired.PRESENT
+def _intend(resource: Resource, desired: Desired) -> None:
+    """Begin a resource's next generation, which the request that is written next is for."""
     Resource.objects.filter(pk=resource.pk).update(
         generation=F("generation") + 1, desired=desired, updated_at=ClockTimestamp()
     )
-    request = ProvisioningRequest(
-        id=new_id(),
-        operation=ask.operation,
-        status=RequestStatus.FULFILLING,
-        project=project,
-        environment=resource.environment,
-        resource=resource,
-        generation=resource.generation + 1,
-        offering_version_id=resource.offering_version_id if orderable is None else orderable.version_id,
-        plan_id=resource.plan_id if orderable is None else orderable.plan_id,
-        parameters=dict(parameters),
-        reason=ask.reason,
-        ticket=ask.ticket,
-        requested_by_id=caller.id,
-        requested_by_name=caller.name,
-        requested_by_kind=caller.kind,
-        quota=taken_shown(taken),
-        decisions=[] if decision is None else decisions_shown(decision),
-        policy_decision_id=None,
-        correlation_id=caller.correlation_id,
-        created_at=clock.now(),
-    )
-    if decision is not None:
-        kept = policy_decision_record(
-            decision=decision, subject_type="provisioning_request", subject_id=request.pk, project_id=project.pk
-        )
-        request.policy_decision_id = kept.pk
-    request.save(force_insert=True)
-    event_record(
-        caller=caller,
-        action="request.submitted",
-        object_type="provisioning_request",
-        object_id=request.pk,
-        object_name=f"{ask.operation} {resource.name}",
-        team_id=project.team_id,
-        project_id=project.pk,
-        before={"plan": resource.plan.slug, "parameters": resource.parameters},
-        after={
-            "operation": ask.operation,
-            "resource": show(Prefix.RESOURCE, resource.pk),
-            "plan": resource.plan.slug if orderable is None else orderable.plan,
-            "parameters": dict(parameters),
-            "ticket": ask.ticket,
-        },
-        reason=ask.reason,
-        policy_decision=None if decision is None else {"decisions": decisions_shown(decision)},
-    )
-    if desired is Desired.ABSENT and is_unbegun(resource):
-        unbegun_end(caller, resource, RequestStatus.CANCELED, FORGONE)
-    run_id = run_make_missing(resource_id=resource.pk, caller=caller)
-    runs_notify()
+    resource.generation += 1
+
+
+def _answer(request: ProvisioningRequest) -> Answer:
+    """Return what an accepted ask is answered, with the run that it has or waits for."""
     request.refresh_from_db()
-    run = None if run_id is None else Run.objects.get(pk=run_id)
-    body = msgspec.json.encode(request_shape(request, run=run))
+    body = msgspec.json.encode(request_shape(request, run=newest_run_of(request)))
     return Answer(body=body, location=request_url(request.pk))
 
 
-_OPERATIONS: Mapping[str, Callable[[Change, Exchange], Answer]] = {
+_OPERATIONS: Mapping[str, Callable[[Change, Exchange], ProvisioningRequest]] = {
     Operation.UPDATE: _update,
     Operation.ROTATE: _rotate,
     Operation.DEPROVISION: _deprovision,

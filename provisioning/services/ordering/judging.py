@@ -24,9 +24,6 @@ from platform_api.core import clock
 from platform_api.core.callers import Caller
 from platform_api.core.errors import RequestRefusedError, Tenant
 from provisioning.selectors.places import Place
-from provisioning.services.ordering.asks import Exchange
-
-Finding = dict[str, Any]
 
 
 def parameters_judge(
@@ -66,53 +63,6 @@ def expiry_judge(orderable: Orderable, place: Place) -> None:
         raise RequestRefusedError(errors=[finding], tenant=place.tenant)
 
 
-def policy_judge(
-    exchange: Exchange,
-    *,
-    operation: str,
-    orderable: Orderable,
-    place: Place,
-    parameters: Mapping[str, Any],
-    name: str,
-    reason: str,
-    ticket: str | None,
-    amounts: Mapping[str, int],
-    resource: Mapping[str, Any] | None = None,
-) -> Decision:
-    """Ask the policies, and refuse what they deny; what quota would say too is told with it.
-
-    Args:
-        exchange: Who asks.
-        operation: What is asked for.
-        orderable: What it will be.
-        place: Where.
-        parameters: All of them, as they will be.
-        name: Of the resource.
-        reason: Why, in the caller's words.
-        ticket: Where it is tracked.
-        amounts: What it would take of quotas besides what it holds.
-        resource: What is there already; None for a new one.
-
-    Raises:
-        RequestRefusedError: Holds the findings of both.
-    """
-    decision = policy_ask(
-        exchange.caller,
-        operation=operation,
-        orderable=orderable,
-        place=place,
-        parameters=parameters,
-        name=name,
-        reason=reason,
-        ticket=ticket,
-        resource=resource,
-    )
-    if decision.is_denied:
-        quota = quota_findings(facts=place.facts, amounts=amounts)
-        raise RequestRefusedError(errors=[*decision.denials, *quota], tenant=place.tenant)
-    return decision
-
-
 def policy_ask(
     caller: Caller,
     *,
@@ -125,7 +75,19 @@ def policy_ask(
     ticket: str | None,
     resource: Mapping[str, Any] | None = None,
 ) -> Decision:
-    """Ask the policies of one resource, and return what they say; the arguments are those of ``policy_judge``."""
+    """Ask the policies of one resource, and return what they say.
+
+    Args:
+        caller: Who asks.
+        operation: What is asked for.
+        orderable: What it will be.
+        place: Where.
+        parameters: All of them, as they will be.
+        name: Of the resource.
+        reason: Why, in the caller's words.
+        ticket: Where it is tracked.
+        resource: What is there already; None for a new one.
+    """
     project = place.project
     return policy_decide(
         stage=Stage.REQUEST,
@@ -154,6 +116,22 @@ def policy_ask(
             resource=None if resource is None else dict(resource),
         ),
     )
+
+
+def denied_refuse(decision: Decision, *, place: Place, amounts: Mapping[str, int]) -> None:
+    """Refuse what the policies deny; what quota would say too is told with it.
+
+    Args:
+        decision: What the policies said.
+        place: Where.
+        amounts: What it would take of quotas besides what it holds.
+
+    Raises:
+        RequestRefusedError: Holds the findings of both.
+    """
+    if decision.is_denied:
+        quota = quota_findings(facts=place.facts, amounts=amounts)
+        raise RequestRefusedError(errors=[*decision.denials, *quota], tenant=place.tenant)
 
 
 def decisions_shown(decision: Decision) -> list[dict[str, Any]]:

@@ -17,7 +17,7 @@ from governance.services.quotas import quota_findings
 from platform_api.core import clock
 from platform_api.core.errors import ConflictError, RequestRefusedError, UnavailableError
 from platform_api.core.ids import Prefix, new_id, show
-from platform_api.core.shapes import Cost, Money
+from platform_api.core.shapes import Cost
 from platform_api.idempotency.services.keys import answer_find
 from platform_api.tenancy.models import Project
 from platform_api.tenancy.models.roles import Right
@@ -36,7 +36,13 @@ from provisioning.selectors.shapes import (
 )
 from provisioning.services.environments.ensuring import environment_default_ensure
 from provisioning.services.ordering.asks import Answer, Exchange, NewResource
-from provisioning.services.ordering.judging import decisions_shown, expiry_judge, parameters_judge, policy_judge
+from provisioning.services.ordering.judging import (
+    decisions_shown,
+    denied_refuse,
+    expiry_judge,
+    parameters_judge,
+    policy_ask,
+)
 from provisioning.services.ordering.naming import physical_name_make
 from provisioning.states import Operation, RequestStatus, RunStatus
 
@@ -128,8 +134,8 @@ def _judge(ask: NewResource, exchange: Exchange) -> _Submission:
         raise
     expiry_judge(orderable, place)
     parameters = parameters_judge(orderable, ask.parameters, tenant=place.tenant)
-    decision = policy_judge(
-        exchange,
+    decision = policy_ask(
+        exchange.caller,
         operation=Operation.PROVISION.value,
         orderable=orderable,
         place=place,
@@ -137,8 +143,8 @@ def _judge(ask: NewResource, exchange: Exchange) -> _Submission:
         name=ask.name,
         reason=ask.reason,
         ticket=ask.ticket,
-        amounts=_amounts(orderable),
     )
+    denied_refuse(decision, place=place, amounts=_amounts(orderable))
     target = connection_for(kind=orderable.connection_kind, tier=place.tier, team_id=project.team_id)
     return _Submission(
         ask=ask,
@@ -311,7 +317,7 @@ def _shape(submission: _Submission, at: Any) -> RequestShape:
         run=run_link(submission.run_id, RunStatus.PENDING.value),
         quota=[],
         parameters=submission.parameters,
-        cost=Cost(monthly=Money(amount=str(orderable.monthly_amount), currency=orderable.currency)),
+        cost=Cost.of(orderable.monthly_amount, orderable.currency),
         decisions=msgspec.convert(decisions_shown(submission.decision), list[DecisionShape]),
         approvals=ApprovalsShape(needed=[], given=[]),
         reason=ask.reason,

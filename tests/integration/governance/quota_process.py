@@ -18,15 +18,14 @@ def reserve(facts: dict[str, object], amount: int) -> bool:
     from django.db import connection
 
     from governance.services.quota_limits import ProjectFacts
-    from governance.services.quotas import QuotaExceededError, quota_reserve
+    from governance.services.quotas import QuotaExceededError, quota_reserve_together
     from platform_api.core.callers import system_caller
     from platform_api.core.ids import new_id
 
     try:
-        quota_reserve(
+        quota_reserve_together(
             facts=ProjectFacts(**facts),  # type: ignore[arg-type]  # as asdict() made it
-            subject_id=new_id(),
-            amounts={"points": amount, "count:database": 1},
+            amounts={new_id(): {"points": amount, "count:database": 1}},
             caller=system_caller("race"),
         )
     except QuotaExceededError:
@@ -51,7 +50,7 @@ def wander(facts: list[dict[str, object]], subjects: list[UUID], seed: int, step
         quota_change,
         quota_commit,
         quota_release,
-        quota_reserve,
+        quota_reserve_together,
     )
     from platform_api.core.callers import system_caller
 
@@ -63,7 +62,8 @@ def wander(facts: list[dict[str, object]], subjects: list[UUID], seed: int, step
         try:
             match choice.randint(0, 3):
                 case 0:
-                    quota_reserve(facts=project, subject_id=subject, amounts=amounts, caller=caller)
+                    together = dict.fromkeys({subject, choice.choice(subjects)}, amounts)
+                    quota_reserve_together(facts=project, amounts=together, caller=caller)
                 case 1:
                     quota_commit(subject_id=subject, caller=caller)
                 case 2:

@@ -8,7 +8,7 @@ from django.db import connection
 from governance.models import Pool, Quota, QuotaEntry
 from governance.selectors.quotas import quota_reconcile
 from governance.services.quota_limits import quotas_ensure
-from governance.services.quotas import quota_commit, quota_release, quota_reserve
+from governance.services.quotas import quota_commit, quota_release, quota_reserve_together
 from platform_api.core.ids import new_id
 from tests.integration.governance import quota_process
 from tests.integration.governance.facts import CHECKOUT, figures, moves
@@ -24,7 +24,7 @@ def processes(database: str) -> ProcessPoolExecutor:
 
 
 def test_of_twenty_reservations_for_the_last_slot_exactly_one_is_granted(committing_database: str) -> None:
-    quota_reserve(facts=CHECKOUT, subject_id=new_id(), amounts={"points": 19, "count:database": 1}, caller=TESTS)
+    quota_reserve_together(facts=CHECKOUT, amounts={new_id(): {"points": 19, "count:database": 1}}, caller=TESTS)
     start = threading.Barrier(20)
 
     def one(_: int) -> bool:
@@ -35,7 +35,7 @@ def test_of_twenty_reservations_for_the_last_slot_exactly_one_is_granted(committ
         granted = list(threads.map(one, range(20)))
     assert granted.count(True) == 1
     assert figures()["project:checkout points"] == (20, 0)
-    assert figures()["project:checkout count:database"] == (2, 0)  # what the refused ones took on the way is back
+    assert figures()["project:checkout count:database"] == (2, 0)
 
 
 def test_processes_that_reserve_at_once_are_granted_what_fits_and_no_more(committing_database: str) -> None:
@@ -70,7 +70,7 @@ def test_a_wild_mix_of_moves_never_exceeds_a_limit_and_always_equals_its_ledger(
 
 def test_a_doubled_commit_and_release_at_once_count_once(committing_database: str) -> None:
     subject = new_id()
-    quota_reserve(facts=CHECKOUT, subject_id=subject, amounts={"points": 2}, caller=TESTS)
+    quota_reserve_together(facts=CHECKOUT, amounts={subject: {"points": 2}}, caller=TESTS)
     start = threading.Barrier(8)
 
     def commit(_: int) -> None:

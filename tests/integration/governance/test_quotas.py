@@ -18,7 +18,6 @@ from governance.services.quotas import (
     quota_change,
     quota_commit,
     quota_release,
-    quota_reserve,
     quota_reserve_together,
     quotas_lock,
 )
@@ -58,11 +57,11 @@ def test_making_quotas_again_keeps_what_is_there() -> None:
 @pytest.mark.django_db
 def test_a_reservation_stands_in_project_and_team_and_in_the_ledger() -> None:
     subject = new_id()
-    after = quota_reserve(
-        facts=CHECKOUT, subject_id=subject, amounts={"points": 2, "count:database": 1}, caller=TESTS, reason="orders"
+    taken = quota_reserve_together(
+        facts=CHECKOUT, amounts={subject: {"points": 2, "count:database": 1}}, caller=TESTS, reason="orders"
     )
-    assert [(row.scope_name, row.held) for row in after] == [
-        ("project:checkout", 2), ("project:checkout", 1), ("team:shop", 2), ("team:shop", 1),
+    assert [(quota.scope_name, quota.held, amount) for quota, amount in taken[subject]] == [
+        ("project:checkout", 2, 2), ("project:checkout", 1, 1), ("team:shop", 2, 2), ("team:shop", 1, 1),
     ]  # fmt: skip
     assert set(figures().values()) == {(2, 0), (1, 0)}
     assert moves(subject) == [
@@ -76,7 +75,7 @@ def test_a_reservation_stands_in_project_and_team_and_in_the_ledger() -> None:
 @pytest.mark.django_db
 def test_commit_moves_what_is_reserved_to_used_once() -> None:
     subject = new_id()
-    quota_reserve(facts=CHECKOUT, subject_id=subject, amounts={"points": 3}, caller=TESTS)
+    quota_reserve_together(facts=CHECKOUT, amounts={subject: {"points": 3}}, caller=TESTS)
     for _ in range(2):
         quota_commit(subject_id=subject, caller=TESTS)
     assert set(figures().values()) == {(0, 3)}
@@ -87,8 +86,8 @@ def test_commit_moves_what_is_reserved_to_used_once() -> None:
 @pytest.mark.parametrize("is_committed", [False, True])
 def test_release_gives_back_once_and_says_from_where(*, is_committed: bool) -> None:
     subject, other = new_id(), new_id()
-    quota_reserve(facts=CHECKOUT, subject_id=other, amounts={"points": 1}, caller=TESTS)
-    quota_reserve(facts=CHECKOUT, subject_id=subject, amounts={"points": 3}, caller=TESTS)
+    quota_reserve_together(facts=CHECKOUT, amounts={other: {"points": 1}}, caller=TESTS)
+    quota_reserve_together(facts=CHECKOUT, amounts={subject: {"points": 3}}, caller=TESTS)
     if is_committed:
         quota_commit(subject_id=subject, caller=TESTS)
     for _ in range(2):
@@ -101,7 +100,7 @@ def test_release_gives_back_once_and_says_from_where(*, is_committed: bool) -> N
 @pytest.mark.django_db
 def test_a_release_of_the_reservation_leaves_what_is_used() -> None:
     subject = new_id()
-    quota_reserve(facts=CHECKOUT, subject_id=subject, amounts={"points": 2}, caller=TESTS)
+    quota_reserve_together(facts=CHECKOUT, amounts={subject: {"points": 2}}, caller=TESTS)
     quota_commit(subject_id=subject, caller=TESTS)
     quota_change(facts=CHECKOUT, subject_id=subject, amounts={"points": 8}, caller=TESTS)
     assert set(figures().values()) == {(6, 2)}
@@ -111,10 +110,10 @@ def test_a_release_of_the_reservation_leaves_what_is_used() -> None:
 
 @pytest.mark.django_db
 def test_an_exceeded_quota_is_told_with_its_figures_and_nothing_is_reserved() -> None:
-    quota_reserve(facts=CHECKOUT, subject_id=new_id(), amounts={"points": 18}, caller=TESTS)
+    quota_reserve_together(facts=CHECKOUT, amounts={new_id(): {"points": 18}}, caller=TESTS)
     subject = new_id()
     with pytest.raises(QuotaExceededError) as caught:
-        quota_reserve(facts=CHECKOUT, subject_id=subject, amounts={"points": 8, "count:database": 1}, caller=TESTS)
+        quota_reserve_together(facts=CHECKOUT, amounts={subject: {"points": 8, "count:database": 1}}, caller=TESTS)
     assert caught.value.detail == "One quota refuses it. Nothing was changed."
     assert caught.value.errors == [
         {
@@ -132,7 +131,7 @@ def test_every_exceeded_quota_is_told_at_once() -> None:
     limit("team:shop", "points", 1)
     limit("project:checkout", "count:database", 0)
     with pytest.raises(QuotaExceededError) as caught:
-        quota_reserve(facts=CHECKOUT, subject_id=new_id(), amounts={"points": 2, "count:database": 1}, caller=TESTS)
+        quota_reserve_together(facts=CHECKOUT, amounts={new_id(): {"points": 2, "count:database": 1}}, caller=TESTS)
     assert [(found["scope"], found["kind"]) for found in caught.value.errors] == [
         ("project:checkout", "count:database"), ("team:shop", "points"),
     ]  # fmt: skip
@@ -192,20 +191,20 @@ def test_what_is_locked_for_several_waits_for_all_of_it(committing_database: str
 
 @pytest.mark.django_db
 def test_the_last_slot_can_be_taken_and_not_one_more() -> None:
-    quota_reserve(facts=CHECKOUT, subject_id=new_id(), amounts={"points": 20}, caller=TESTS)
+    quota_reserve_together(facts=CHECKOUT, amounts={new_id(): {"points": 20}}, caller=TESTS)
     with pytest.raises(QuotaExceededError):
-        quota_reserve(facts=CHECKOUT, subject_id=new_id(), amounts={"points": 1}, caller=TESTS)
+        quota_reserve_together(facts=CHECKOUT, amounts={new_id(): {"points": 1}}, caller=TESTS)
 
 
 @pytest.mark.django_db
 def test_a_limit_below_what_is_held_takes_nothing_away_and_still_lets_commit_and_release() -> None:
     subject = new_id()
-    quota_reserve(facts=CHECKOUT, subject_id=subject, amounts={"points": 5}, caller=TESTS)
+    quota_reserve_together(facts=CHECKOUT, amounts={subject: {"points": 5}}, caller=TESTS)
     limit("project:checkout", "points", 1)
     quota_commit(subject_id=subject, caller=TESTS)
     assert set(figures().values()) == {(0, 5)}
     with pytest.raises(QuotaExceededError) as caught:
-        quota_reserve(facts=CHECKOUT, subject_id=new_id(), amounts={"points": 1}, caller=TESTS)
+        quota_reserve_together(facts=CHECKOUT, amounts={new_id(): {"points": 1}}, caller=TESTS)
     assert caught.value.errors[0]["detail"] == "1 point asked, 0 left in project:checkout."
     quota_release(subject_id=subject, pools=BOTH, caller=TESTS)
     assert set(figures().values()) == {(0, 0)}
@@ -214,7 +213,7 @@ def test_a_limit_below_what_is_held_takes_nothing_away_and_still_lets_commit_and
 @pytest.mark.django_db
 def test_a_change_reserves_only_the_difference_and_once() -> None:
     subject = new_id()
-    quota_reserve(facts=CHECKOUT, subject_id=subject, amounts={"points": 2}, caller=TESTS)
+    quota_reserve_together(facts=CHECKOUT, amounts={subject: {"points": 2}}, caller=TESTS)
     quota_commit(subject_id=subject, caller=TESTS)
     for _ in range(2):
         quota_change(facts=CHECKOUT, subject_id=subject, amounts={"points": 8}, caller=TESTS)
@@ -226,7 +225,7 @@ def test_a_change_reserves_only_the_difference_and_once() -> None:
 @pytest.mark.django_db
 def test_a_change_to_less_gives_back_the_difference_from_what_is_reserved_first() -> None:
     subject = new_id()
-    quota_reserve(facts=CHECKOUT, subject_id=subject, amounts={"points": 4}, caller=TESTS)
+    quota_reserve_together(facts=CHECKOUT, amounts={subject: {"points": 4}}, caller=TESTS)
     quota_commit(subject_id=subject, caller=TESTS)
     quota_change(facts=CHECKOUT, subject_id=subject, amounts={"points": 6}, caller=TESTS)
     for _ in range(2):
@@ -241,7 +240,7 @@ def test_a_change_to_less_gives_back_the_difference_from_what_is_reserved_first(
 @pytest.mark.django_db
 def test_a_change_that_exceeds_a_quota_changes_nothing() -> None:
     subject = new_id()
-    quota_reserve(facts=CHECKOUT, subject_id=subject, amounts={"points": 2, "count:queue": 1}, caller=TESTS)
+    quota_reserve_together(facts=CHECKOUT, amounts={subject: {"points": 2, "count:queue": 1}}, caller=TESTS)
     before = figures()
     with pytest.raises(QuotaExceededError) as caught:
         quota_change(facts=CHECKOUT, subject_id=subject, amounts={"count:queue": 0, "points": 21}, caller=TESTS)
@@ -312,7 +311,7 @@ def test_a_kind_that_nobody_knows_is_refused_by_the_database(kind: str) -> None:
 
 @pytest.mark.django_db
 def test_a_row_that_was_written_without_its_entry_is_found_and_not_mended(capsys: pytest.CaptureFixture[str]) -> None:
-    quota_reserve(facts=CHECKOUT, subject_id=new_id(), amounts={"points": 2}, caller=TESTS)
+    quota_reserve_together(facts=CHECKOUT, amounts={new_id(): {"points": 2}}, caller=TESTS)
     call_command("quota_check")
     assert "equals the sum" in capsys.readouterr().out
     Quota.objects.filter(scope_type="team").update(used=7)
@@ -328,7 +327,7 @@ def test_a_row_that_was_written_without_its_entry_is_found_and_not_mended(capsys
     "statement", ["UPDATE quota_entry SET amount = 1", "DELETE FROM quota_entry", "TRUNCATE quota_entry"]
 )
 def test_the_ledger_cannot_be_changed(committing_database: str, user: str, statement: str) -> None:
-    quota_reserve(facts=CHECKOUT, subject_id=new_id(), amounts={"points": 2}, caller=TESTS)
+    quota_reserve_together(facts=CHECKOUT, amounts={new_id(): {"points": 2}}, caller=TESTS)
     with databases.connected(user, committing_database) as raw, pytest.raises(psycopg.errors.InsufficientPrivilege):
         raw.execute(statement)
     assert QuotaEntry.objects.filter(amount=2).count() == 2

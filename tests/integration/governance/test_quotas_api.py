@@ -1,7 +1,7 @@
 import pytest
 
 from governance.services.quota_limits import ProjectFacts, quotas_ensure
-from governance.services.quotas import quota_reserve
+from governance.services.quotas import quota_reserve_together
 from platform_api.core.ids import Prefix, new_id, show
 from platform_api.tenancy.models.scopes import Scope
 from platform_api.tenancy.models.tokens import TokenKind
@@ -16,7 +16,7 @@ def quotas(people: People) -> People:
         facts = ProjectFacts(project_id=project.pk, project_slug=project.slug, team_id=team.pk, team_slug=team.slug)
         quotas_ensure(facts=facts, kinds=["points", "count:database"])
         if project == people.checkout:
-            quota_reserve(facts=facts, subject_id=new_id(), amounts={"points": 2}, caller=TESTS)
+            quota_reserve_together(facts=facts, amounts={new_id(): {"points": 2}}, caller=TESTS)
     return people
 
 

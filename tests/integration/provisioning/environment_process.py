@@ -62,7 +62,7 @@ def die(database: str, socket: Path) -> None:
     from provisioning.services.execution import outcomes
     from tests.integration.provisioning.house import apply_next
 
-    setattr(outcomes, "environment_advance", lambda **_: os._exit(DEATH))  # noqa: B010 - it is not the module's own
+    setattr(outcomes, "environment_follow", lambda **_: os._exit(DEATH))  # noqa: B010 - it is not the module's own
     apply_next(owner=f"dead-{os.getpid()}", port=60)
 
 

@@ -2,13 +2,16 @@
 
 from datetime import timedelta
 from pathlib import Path
+from uuid import UUID
 
 import pytest
+from django.db import OperationalError
 from django.db.models import F
 
 from governance.selectors.quotas import quota_reconcile
 from platform_api.audit.models import AuditEvent
 from platform_api.core import clock
+from platform_api.core.callers import Caller
 from platform_api.core.ids import Prefix, show
 from provisioning.models import Environment, ProvisioningRequest, Run
 from provisioning.services.environments import advancing, closing
@@ -21,6 +24,7 @@ from tests.integration.provisioning import trio
 from tests.integration.provisioning.house import (
     House,
     begin_apply,
+    body_of,
     carry_out,
     claim,
     prepare,
@@ -192,7 +196,7 @@ def test_what_somebody_kept_from_an_expired_one_can_only_go_and_is_asked_for_aga
 @pytest.fixture
 def mortal(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing follows from the end of a run: its worker dies at that moment."""
-    monkeypatch.setattr(outcomes, "environment_advance", lambda **_: None)
+    monkeypatch.setattr(outcomes, "environment_follow", lambda **_: None)
 
 
 def test_after_the_death_of_a_worker_the_next_component_is_begun_by_the_dispatcher(house: House, mortal: None) -> None:
@@ -269,12 +273,66 @@ def test_an_environment_that_cannot_go_on_does_not_hold_up_the_others(
     assert statuses(house, second)["archive"] == "deprovisioned"
 
 
-def test_what_a_worker_finds_undone_it_does_though_the_dispatcher_did_it_already(house: House) -> None:
+@pytest.fixture
+def deadlock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever follows from a commit fails; what the dispatcher does by itself does not."""
+
+    def deadlocked(**_: object) -> None:
+        msg = "deadlock detected"
+        raise OperationalError(msg)
+
+    monkeypatch.setattr(advancing, "environment_advance", deadlocked)
+
+
+def test_a_run_stays_applied_though_what_follows_from_it_fails(house: House, deadlock: None) -> None:
     environment = ordered(house)
     make(house, environment, "db")
-    reconcile()
-    reports = part(house, environment, "reports")
-    assert Run.objects.filter(resource=reports).count() == 1
+    db = part(house, environment, "db")
+    assert (db.status, Run.objects.get(resource=db).status, running(environment)) == ("ready", "applied", [])
+    assert reconcile() == 1
+    assert running(environment) == [("reports", "provision")]
+
+
+def test_a_run_stays_failed_though_what_follows_from_it_fails(house: House, deadlock: None) -> None:
+    environment = ordered(house)
+    fail(part(house, environment, "db"))
+    assert failures(house, environment) == {"db": "terraform_failed", "reports": None, "archive": None}
+    assert reconcile() == 1
+    assert failures(house, environment)["archive"] == "need_failed"
+
+
+def test_a_cancel_is_accepted_though_what_follows_from_it_fails(house: House, deadlock: None) -> None:
+    environment = ordered(house)
+    run = run_of(part(house, environment, "db"))
+    answer = house.post(f"runs/{show(Prefix.RUN, run.pk)}/cancel", {"reason": "Not needed"})
+    assert (answer.status_code, body_of(answer)["status"]) == (202, "canceled")
+    assert reconcile() == 1
+    assert failures(house, environment) == {"db": "canceled", "reports": "need_failed", "archive": "need_failed"}
+
+
+def test_giving_back_is_accepted_though_what_follows_from_it_fails(house: House, deadlock: None) -> None:
+    environment = ordered(house)
+    fail(part(house, environment, "db"))
+    answer = delete(house)
+    assert (answer.status_code, body_of(answer)["status"]) == (202, "deleting")
+    assert reconcile() == 1
+    assert look(house, environment)["status"] == "closed"
+
+
+def test_what_the_dispatcher_did_already_a_worker_does_not_do_again(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def late(*, environment_id: UUID, caller: Caller) -> None:
+        assert reconcile() == 1
+        advancing.environment_follow(environment_id=environment_id, caller=caller)
+
+    environment = ordered(house)
+    before = list(AuditEvent.objects.filter(action="run.pending").values_list("pk", flat=True))
+    monkeypatch.setattr(outcomes, "environment_follow", late)
+    make(house, environment, "db")
+    run = Run.objects.get(resource=part(house, environment, "reports"))
+    event = AuditEvent.objects.exclude(pk__in=before).get(action="run.pending")
+    assert (event.actor_name, event.object_id) == ("dispatcher", run.pk)
 
 
 def test_a_cancel_that_a_worker_hears_too_late_lets_the_next_begin(house: House) -> None:

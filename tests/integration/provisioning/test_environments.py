@@ -8,8 +8,8 @@ from catalog.selectors.orderables import Orderable, orderable_get
 from platform_api.audit.models import AuditEvent
 from platform_api.core import clock
 from provisioning.models import Environment, Resource
-from provisioning.services.ordering import provisioning
-from tests.integration.provisioning.house import House, body_of, shown
+from provisioning.services.ordering import changing, provisioning
+from tests.integration.provisioning.house import House, body_of, carry_out, shown
 from tests.integration.provisioning.problems import refused
 from tests.integration.provisioning.together import at_once
 from tests.people import Person
@@ -71,14 +71,15 @@ def test_what_is_made_in_one_that_expires_expires_with_it(house: House) -> None:
     assert datetime.fromisoformat(shown_at) == soon
 
 
+def lasting(**names: Any) -> Orderable:
+    """Return what can be ordered, as something that must not go by the clock."""
+    return replace(orderable_get(**names), allows_ephemeral=False)
+
+
 def test_what_must_not_go_by_the_clock_is_not_ordered_where_it_would(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ensure(house.owner, expires_at=(clock.now() + timedelta(days=2)).isoformat())
-
-    def lasting(**names: Any) -> Orderable:
-        return replace(orderable_get(**names), allows_ephemeral=False)
-
     monkeypatch.setattr(provisioning, "orderable_get", lasting)
     answer = house.order(environment="fresh")
     assert answer.status_code == 422
@@ -87,6 +88,18 @@ def test_what_must_not_go_by_the_clock_is_not_ordered_where_it_would(
     ]
     assert not Resource.objects.filter(environment__name="fresh").exists()
     assert house.order().status_code == 202
+
+
+def test_what_expires_is_not_updated_to_what_must_not_go_by_the_clock(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ensure(house.owner, expires_at=(clock.now() + timedelta(days=2)).isoformat())
+    resource = house.ordered(environment="fresh")
+    carry_out(resource)
+    monkeypatch.setattr(changing, "orderable_get", lasting)
+    found = refused(lambda: house.change("update", shown(resource), plan="medium"), 422, "request_refused")
+    assert found == [("#/environment", "environment_expires")]
+    assert house.change("update", plan="medium").status_code == 202
 
 
 def test_the_default_environment_takes_no_expiry(house: House) -> None:

@@ -14,7 +14,7 @@ from pytest_django import Settings
 
 from catalog.selectors import connections, orderables
 from governance.models import PolicyDecision, QuotaEntry
-from governance.services.quotas import quota_reserve
+from governance.services.quotas import quota_reserve_together
 from platform_api.audit.models import AuditEvent
 from platform_api.audit.services.events import event_record
 from platform_api.core.keeping import Kept
@@ -159,10 +159,9 @@ def test_the_run_is_the_one_that_the_orm_would_write(house: House, sent: dict[st
 
 def test_the_ledger_entries_are_those_that_a_reservation_by_the_orm_makes(house: House, sent: dict[str, Any]) -> None:
     other = sent["run_id"]  # any id that holds nothing yet
-    quota_reserve(
+    quota_reserve_together(
         facts=project_facts(house.people.checkout),
-        subject_id=other,
-        amounts={"points": sent["points"], "count:database": 1},
+        amounts={other: {"points": sent["points"], "count:database": 1}},
         caller=house.owner.caller,
         reason="provision",
     )
