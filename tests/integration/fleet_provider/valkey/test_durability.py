@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import redis
 
 from platform_api.embedded.folder import StateFolder
 from platform_api.embedded.servers import ServerName, servers_build, servers_start, servers_stop
@@ -33,6 +34,12 @@ class OwnServer:
         return ValkeyFleet.at(self.servers[0].urls()["FLEET_VALKEY_URL"])
 
     def kill_and_start(self) -> None:
+        """Kill it once all is on disk: with ``appendfsync everysec`` a busy disk may cost the last two seconds."""
+        # A connection waits for its own last write, and so for all before it.
+        with redis.Redis.from_url(self.fleet.url, single_connection_client=True) as one:
+            one.set("mark", "")
+            one.delete("mark")
+            assert one.waitaof(1, 0, 10_000) == [1, 0]
         child = self.children.pop(NAME)
         child.send(signal.SIGKILL)
         assert child.wait_exit(10)

@@ -136,17 +136,23 @@ def test_keys_that_are_no_texts_count_and_can_be_removed(name: str, valkey: Valk
 @pytest.mark.parametrize("kind", ["list", "hash", "set", "zset"])
 def test_a_large_element_behind_many_small_ones_counts(name: str, valkey: ValkeyFleet, kind: str) -> None:
     register(valkey, Kind.KEYSPACE, f"{name}:", max_bytes=MIB)
-    key, large = f"{name}:{kind}", "y" * 3 * MIB
+    key = f"{name}:{kind}"
     small = [f"{number:05d}{'x' * 20}" for number in range(2000)]
-    fill: dict[str, Callable[[], object]] = {
+    fill: dict[str, Callable[[str], object]] = {
         # In the middle: the server looks at the first nodes of a list.
-        "list": lambda: valkey.admin.rpush(key, *small, *small, large, *small, *small),
-        "hash": lambda: valkey.admin.hset(key, mapping={**dict.fromkeys(small, "x"), "large": large}),
-        "set": lambda: valkey.admin.sadd(key, *small, large),
-        "zset": lambda: valkey.admin.zadd(key, {**dict.fromkeys(small, 1.0), large: 2.0}),
+        "list": lambda large: valkey.admin.rpush(key, *small, *small, large, *small, *small),
+        "hash": lambda large: valkey.admin.hset(key, mapping={**dict.fromkeys(small, "x"), large[:9]: large}),
+        "set": lambda large: valkey.admin.sadd(key, *small, large),
+        "zset": lambda large: valkey.admin.zadd(key, {**dict.fromkeys(small, 1.0), large: 2.0}),
     }
-    fill[kind]()
-    assert valkey.admin.memory_usage(key) < MIB, "as sampled it fits, or this proves nothing"
+    # Where it stands among the others is the server's secret: of a few hundred one is among those that are sampled.
+    for number in range(3):
+        valkey.admin.delete(key)
+        fill[kind](f"{number:09d}{'y' * 3 * MIB}")
+        if valkey.admin.memory_usage(key) < MIB:
+            break
+    else:
+        pytest.fail("as sampled it never fits, so this proves nothing")
 
     assert kept(valkey) == {(What.KEYS, f"{name}:"): 1}
 
