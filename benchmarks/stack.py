@@ -7,7 +7,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,13 +15,16 @@ from typing import Any
 
 import httpx
 import psycopg
+from psycopg.conninfo import make_conninfo
 
 from benchmarks.figures import command_of, cpu_ms, family
 from platform_api.embedded.demo.access import access_make
 from platform_api.embedded.demo.stage import PROJECT
 from platform_api.embedded.environment import secret_read
 from platform_api.embedded.folder import CHECKOUT, StateFolder
+from platform_api.embedded.parts import API
 from platform_api.embedded.ports import DEFAULT_RANGE, port_pick
+from platform_api.embedded.postgres import SUPERUSER
 from platform_api.embedded.state import State, state_load
 from platform_api.process.table import process_row
 from provisioning.states import FINAL_REQUEST
@@ -38,6 +41,18 @@ class Stack:
 
     folder: StateFolder
     http: httpx.Client
+    environ: Mapping[str, str]
+    """What commands of this stack are started with."""
+
+    @property
+    def address(self) -> str:
+        """Where it answers."""
+        return str(self.state.api_url)
+
+    @property
+    def port(self) -> int:
+        """The port of the API."""
+        return self.state.ports[API]
 
     @property
     def state(self) -> State:
@@ -64,6 +79,11 @@ class Stack:
         """Connect to Slipway's database, to read what a benchmark cannot ask the API for."""
         return psycopg.connect(self.setting("DATABASE_URL"), autocommit=True)
 
+    def superuser_url(self) -> str:
+        """Return the address of Slipway's database server for its superuser; secret."""
+        password = (self.folder.secrets / "control-postgres").read_text(encoding="utf-8").strip()
+        return make_conninfo(self.setting("DATABASE_URL"), user=SUPERUSER, password=password)
+
     def order(self, name: str) -> Json:
         """Order a small database."""
         body = {
@@ -84,6 +104,12 @@ class Stack:
     def get(self, path: str) -> Json:
         """Read an object."""
         answer = self.http.get(path).raise_for_status()
+        found: Json = answer.json()
+        return found
+
+    def read(self, path: str, token: str) -> Json:
+        """Read an object as somebody else."""
+        answer = self.http.get(path, headers={"Authorization": f"Bearer {token}"}).raise_for_status()
         found: Json = answer.json()
         return found
 
@@ -150,7 +176,7 @@ def stack_run() -> Iterator[Stack]:
         headers = {"Authorization": f"Bearer {access.token}"}
         url = f"{state_load(folder).api_url}/api/v1/"
         with httpx.Client(base_url=url, headers=headers, timeout=30, trust_env=False) as http:
-            yield Stack(folder=folder, http=http)
+            yield Stack(folder=folder, http=http, environ=environ)
     finally:
         _manage("down", environ=environ)
         shutil.rmtree(home)
