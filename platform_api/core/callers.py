@@ -1,8 +1,9 @@
 """Who asks: one immutable value that views hand to services, and that the audit trail writes down."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from uuid import UUID
 
 
@@ -47,6 +48,12 @@ class Caller:
     is_platform_admin: bool = False
     ip: str | None = None
     correlation_id: str = ""
+
+    @cached_property
+    def sight(self) -> Hashable:
+        """What follows from it alone is what the caller may see: equal for two callers who see and may do the same."""
+        roles = (self.team_roles.items(), self.project_roles.items())
+        return (self.is_auditor, self.is_platform_admin, *map(frozenset, roles))
 
     def roles_in(self, *, team_id: UUID, project_id: UUID) -> frozenset[str]:
         """Return the roles that count in a project: those on it and those on its team."""

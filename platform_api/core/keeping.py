@@ -35,3 +35,7 @@ class Kept(Generic[Key, Value]):
             self._values.clear()
         self._values[key] = (now + getattr(settings, self._setting), found)
         return found
+
+    def forget(self, key: Key) -> None:
+        """Look the key up anew next time."""
+        self._values.pop(key, None)

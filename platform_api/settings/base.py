@@ -100,6 +100,7 @@ FLEET_DATABASE = fleet_database()
 FLEET_VALKEY = fleet_valkey()
 CATALOG_AGE_SECONDS = 1.0  # how long a process takes its word for what can be ordered
 TOKEN_AGE_SECONDS = 1.0  # how long a process takes its word for who a token's holder is, and may do
+PLACE_AGE_SECONDS = 60.0  # how long an order takes a process's word for where it goes, before the database is asked
 QUOTA_DEFAULTS = quota_defaults()
 POLICY_SOCKET, POLICY_DIR = policy_places(BASE_DIR)
 WORKER_DIR = worker.folder(BASE_DIR)

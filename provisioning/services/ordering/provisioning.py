@@ -1,13 +1,14 @@
 """A new resource is ordered: judged from caches, then written by one statement (``submit.sql``)."""
 
 import json
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import msgspec
-from django.db import DatabaseError, IntegrityError, connection
+from django.db import DatabaseError, IntegrityError
 
 from catalog.selectors.connections import connection_for
 from catalog.selectors.orderables import NotOrderableError, Orderable, orderable_get
@@ -15,12 +16,15 @@ from governance.services.policies import Decision, policy_decision_build
 from governance.services.quota_limits import quotas_ensure
 from governance.services.quotas import quota_findings
 from platform_api.core import clock
+from platform_api.core.callers import Caller
 from platform_api.core.errors import ConflictError, RequestRefusedError, UnavailableError
 from platform_api.core.ids import Prefix, new_id, show
+from platform_api.core.keeping import Kept
 from platform_api.core.shapes import Cost
+from platform_api.core.statements import statement_run
 from platform_api.idempotency.services.keys import answer_find
-from platform_api.tenancy.models import Project
 from platform_api.tenancy.models.roles import Right
+from platform_api.tenancy.selectors.projects import right_require
 from provisioning.selectors.places import Place, PlaceUnknownError, place_get, place_project_get
 from provisioning.selectors.quotas import amounts_of
 from provisioning.selectors.shapes import (
@@ -56,6 +60,14 @@ REFUSED = "SW001"
 TRIES = 3
 """How often an order is written that a quota refuses and, looked at a moment later, does not."""
 
+PlaceKey = tuple[Hashable, str, str]
+"""What the caller sees, and what is meant by which project and environment."""
+
+Quotas = Mapping[tuple[str, str], UUID]
+"""By scope and kind."""
+
+_places: Kept[PlaceKey, Place] = Kept(setting="PLACE_AGE_SECONDS")
+_quota_ids: Kept[tuple[UUID, str], Quotas] = Kept(setting="PLACE_AGE_SECONDS")
 _QUOTA_PLACE = b'"quota":[]'
 
 
@@ -110,12 +122,30 @@ def resource_order(*, ask: NewResource, exchange: Exchange) -> Answer:
         QuotaContendedError: The quota changed each time that it was looked at.
     """
     try:
-        return _write(_judge(ask, exchange))
+        return _order(ask, exchange)
     except Exception:
         repeated = _repeated(exchange)
         if repeated is None:
             raise
         return repeated
+
+
+def _order(ask: NewResource, exchange: Exchange) -> Answer:
+    """Judge and write; what the statement refuses is judged again, on facts that are looked up and not remembered."""
+    for _ in range(TRIES):
+        submission = _judge(ask, exchange)
+        body = _execute(submission)
+        if body is not None:
+            return Answer(body=body.encode(), location=request_url(submission.request_id))
+        repeated = _repeated(exchange)
+        if repeated is not None:
+            return repeated
+        _forget(submission)
+        findings = quota_findings(facts=submission.place.facts, amounts=_amounts(submission.orderable))
+        if findings:
+            raise RequestRefusedError(errors=findings, tenant=submission.place.tenant)
+        # The environment has changed, or what was lacking was given back between the statement and the look at it.
+    raise QuotaContendedError(tenant=submission.place.tenant)
 
 
 def _repeated(exchange: Exchange) -> Answer | None:
@@ -125,8 +155,7 @@ def _repeated(exchange: Exchange) -> Answer | None:
 
 
 def _judge(ask: NewResource, exchange: Exchange) -> _Submission:
-    project = place_project_get(caller=exchange.caller, project=ask.project, right=Right.ORDER)
-    place = _place(project, ask.environment)
+    place = _place(ask, exchange.caller)
     try:
         orderable = orderable_get(offering=ask.offering, plan=ask.plan, version=ask.version)
     except NotOrderableError as error:
@@ -145,7 +174,7 @@ def _judge(ask: NewResource, exchange: Exchange) -> _Submission:
         ticket=ask.ticket,
     )
     denied_refuse(decision, place=place, amounts=_amounts(orderable))
-    target = connection_for(kind=orderable.connection_kind, tier=place.tier, team_id=project.team_id)
+    target = connection_for(kind=orderable.connection_kind, tier=place.tier, team_id=place.project.team_id)
     return _Submission(
         ask=ask,
         exchange=exchange,
@@ -164,40 +193,47 @@ def _amounts(orderable: Orderable) -> dict[str, int]:
     return amounts_of(points=orderable.points, kind=orderable.kind)
 
 
-def _place(project: Project, environment: str) -> Place:
+def _place(ask: NewResource, caller: Caller) -> Place:
+    """Return where it is ordered, looked up or remembered; the statement refuses if it is not like this any more."""
+    place = _places.get(_place_key(ask, caller), lambda: _place_look_up(ask, caller))
+    project = place.project
+    right_require(caller=caller, right=Right.ORDER, team_id=project.team_id, project_id=project.pk, where=project.slug)
+    return place
+
+
+def _place_key(ask: NewResource, caller: Caller) -> PlaceKey:
+    return caller.sight, ask.project, ask.environment
+
+
+def _place_look_up(ask: NewResource, caller: Caller) -> Place:
+    project = place_project_get(caller=caller, project=ask.project, right=Right.ORDER)
     try:
-        return place_get(project=project, environment=environment)
+        return place_get(project=project, environment=ask.environment)
     except PlaceUnknownError:
-        environment_default_ensure(project=project, name=environment)
-        return place_get(project=project, environment=environment)
+        environment_default_ensure(project=project, name=ask.environment)
+        return place_get(project=project, environment=ask.environment)
 
 
-def _write(submission: _Submission) -> Answer:
-    amounts = _amounts(submission.orderable)
-    facts, tenant = submission.place.facts, submission.place.tenant
-    rows = quotas_ensure(facts=facts, kinds=amounts)
-    quotas = {(quota.scope_type, quota.kind.partition(":")[0]): quota.pk for quota in rows}
-    for _ in range(TRIES):
-        body = _execute(submission, quotas)
-        if body is not None:
-            return Answer(body=body.encode(), location=request_url(submission.request_id))
-        repeated = _repeated(submission.exchange)
-        if repeated is not None:
-            return repeated
-        place_get(project=submission.place.project, environment=submission.place.environment)  # refuses one that goes
-        findings = quota_findings(facts=facts, amounts=amounts)
-        if findings:
-            raise RequestRefusedError(errors=findings, tenant=tenant)
-        # What was lacking was given back between the statement and the look at the figures.
-    raise QuotaContendedError(tenant=tenant)
+def _quotas(place: Place, orderable: Orderable) -> Quotas:
+    """Return the ids of the quotas that an order takes from; such a row stays for as long as there is the project."""
+
+    def look_up() -> Quotas:
+        rows = quotas_ensure(facts=place.facts, kinds=_amounts(orderable))
+        return {(quota.scope_type, quota.kind.partition(":")[0]): quota.pk for quota in rows}
+
+    return _quota_ids.get((place.project.pk, orderable.kind), look_up)
 
 
-def _execute(submission: _Submission, quotas: dict[tuple[str, str], UUID]) -> str | None:
-    """Write the order and return its answer; None where a quota lacks something, the key is used or the place goes."""
+def _forget(submission: _Submission) -> None:
+    """Look up anew, next time, what the statement may have found to be otherwise."""
+    _places.forget(_place_key(submission.ask, submission.exchange.caller))
+    _quota_ids.forget((submission.place.project.pk, submission.orderable.kind))
+
+
+def _execute(submission: _Submission) -> str | None:
+    """Write the order and return its answer; None where a quota lacks something, the key is used or the place is not so."""
     try:
-        with connection.cursor() as cursor:
-            cursor.execute(SUBMIT, _parameters(submission, quotas))
-            (body, _) = cursor.fetchone() or ("", None)
+        ((body, _),) = statement_run(SUBMIT, _parameters(submission))
     except IntegrityError as error:
         if "resource_name_is_taken_once" not in str(error):
             raise
@@ -211,8 +247,9 @@ def _execute(submission: _Submission, quotas: dict[tuple[str, str], UUID]) -> st
     return str(body)
 
 
-def _parameters(submission: _Submission, quotas: dict[tuple[str, str], UUID]) -> dict[str, Any]:
+def _parameters(submission: _Submission) -> dict[str, Any]:
     """Return the statement's parameters; a test compares their names with those that it uses."""
+    quotas = _quotas(submission.place, submission.orderable)
     ask, place, orderable = submission.ask, submission.place, submission.orderable
     caller, key = submission.exchange.caller, submission.exchange.order_key
     at = clock.now()

@@ -5,7 +5,10 @@
 -- that the ORM would write, and the columns with those of the models.
 WITH place AS (
     -- Who gives an environment back locks its row: either the order comes first and goes with it, or it is refused.
-    SELECT 1 FROM environment WHERE id = %(environment_id)s::uuid AND desired = 'present' FOR SHARE
+    -- Refused too is an order that was judged by what the environment was a while ago.
+    SELECT 1 FROM environment
+    WHERE id = %(environment_id)s::uuid AND desired = 'present' AND expires_at IS NOT DISTINCT FROM %(expires_at)s::timestamptz
+    FOR SHARE
 ),
 fresh AS (
     SELECT 1 FROM place WHERE %(key)s::text IS NULL OR NOT EXISTS (
