@@ -27,7 +27,7 @@ def offerings_visible(
         tag: Only those with a published version that has this tag.
     """
     offerings = _with_versions()
-    if not (caller.is_auditor or caller.is_platform_admin):
+    if not caller.is_overseer:
         offerings = offerings.filter(status=Availability.ACTIVE)
     if kind is not None:
         offerings = offerings.filter(kind=kind)

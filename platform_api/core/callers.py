@@ -49,6 +49,11 @@ class Caller:
     ip: str | None = None
     correlation_id: str = ""
 
+    @property
+    def is_overseer(self) -> bool:
+        """Whether everything is theirs to see."""
+        return self.is_auditor or self.is_platform_admin
+
     @cached_property
     def sight(self) -> Hashable:
         """What follows from it alone is what the caller may see: equal for two callers who see and may do the same."""

@@ -19,23 +19,33 @@ _PLACE = re.compile(r"%(?:\((?P<name>\w+)\)s|s|%)")
 
 
 @cache
-def _numbered(text: str) -> tuple[str, tuple[str, ...]]:
-    """Return a text as PostgreSQL reads it, and the names of its parameters in order; none where they have no names."""
+def numbered(text: str) -> tuple[str, tuple[str, ...]]:
+    """Return a text as PostgreSQL reads it, and the names of its parameters in order; none where they have no names.
+
+    Raises:
+        ValueError: Some have names and some have none.
+    """
     numbers = dict[str, str]()
+    nameless = 0
 
     def number(found: re.Match[str]) -> str:
+        nonlocal nameless
         if found[0] == "%%":
             return "%"
-        name = found["name"] or str(len(numbers))
-        return numbers.setdefault(name, f"${len(numbers) + 1}")
+        if found["name"] is None:
+            nameless += 1
+            return f"${nameless}"
+        return numbers.setdefault(found["name"], f"${len(numbers) + 1}")
 
     changed = _PLACE.sub(number, text)
-    return changed, () if "0" in numbers else tuple(numbers)
+    if numbers and nameless:
+        raise ValueError("A statement's parameters have names or none.")
+    return changed, tuple(numbers)
 
 
 class _StatementCursor(RawCursor[tuple[Any, ...]]):
     def execute(self, query: Any, params: Any = None, **options: Any) -> Self:
-        text, names = _numbered(query)
+        text, names = numbered(query)
         given = [params[name] for name in names] if names else params
         return super().execute(text, given, **options)
 
@@ -44,7 +54,7 @@ class _StatementCursor(RawCursor[tuple[Any, ...]]):
 def statement_cursor() -> Iterator[CursorWrapper]:
     """Give a cursor for texts that stay the same; one that is made up anew each time would be kept for good."""
     connection.ensure_connection()
-    with connection._prepare_cursor(_StatementCursor(connection.connection)) as cursor:  # noqa: SLF001 - Django lets nobody choose a cursor otherwise
+    with connection._prepare_cursor(_StatementCursor(connection.connection)) as cursor:  # type: ignore[attr-defined]  # noqa: SLF001 - Django lets nobody choose a cursor otherwise
         yield cursor
 
 
@@ -58,4 +68,5 @@ def statement_run(text: str, parameters: Mapping[str, Any] | Sequence[Any]) -> l
     """
     with statement_cursor() as cursor:
         cursor.execute(text, parameters)
-        return cursor.fetchall()
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+        return rows

@@ -17,9 +17,10 @@ from platform_api.core.shapes import Body
 from platform_api.idempotency.services.keys import MAX_KEY_LENGTH, OrderKey, fingerprint_of
 from platform_api.tenancy.api.permissions import caller_of
 from platform_api.tenancy.models.scopes import Scope
+from platform_api.tenancy.selectors.sight import Sight
 from provisioning.models import ProvisioningRequest
 from provisioning.models.environments import DEFAULT_NAME
-from provisioning.selectors.resources import newest_run_of, request_get, requests_visible
+from provisioning.selectors.resources import request_get, requests_told
 from provisioning.selectors.shapes import RequestShape, request_shape
 from provisioning.services.ordering.asks import Answer, Change, Exchange, NewResource
 from provisioning.services.ordering.changing import resource_change
@@ -184,13 +185,12 @@ class RequestList(ListView):
     def find(self, request: Request, **filters: str) -> QuerySet[Any]:
         """Return visible requests, of a project, status or operation where asked."""
         columns = {"project": "project__slug", "status": "status", "operation": "operation"}
-        rows = requests_visible(caller=caller_of(request)).prefetch_related("runs")
+        rows = requests_told(Sight.of(caller_of(request)))
         return rows.filter(**{columns[name]: value for name, value in filters.items()})
 
     def show(self, row: ProvisioningRequest) -> RequestShape:
         """Return one request in its shape."""
-        runs = sorted(row.runs.all(), key=lambda run: run.pk)
-        return request_shape(row, run=runs[-1] if runs else None)
+        return request_shape(row)
 
     @extend_schema(
         operation_id="request_submit",
@@ -217,4 +217,4 @@ class RequestDetail(APIView):
     def get(self, request: Request, request_id: str) -> HttpResponse:
         """Show a request, with where its run stands."""
         found = request_get(caller=caller_of(request), request=request_id)
-        return shape_response(request_shape(found, run=newest_run_of(found)), etag=f'"{found.version}"')
+        return shape_response(request_shape(found), etag=f'"{found.version}"')

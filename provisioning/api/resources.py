@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar
 
-from django.db.models import Prefetch, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
@@ -15,13 +15,12 @@ from platform_api.core.ids import Prefix, parse
 from platform_api.core.shapes import Body, Shape
 from platform_api.tenancy.api.permissions import caller_of
 from platform_api.tenancy.models.scopes import Scope
+from platform_api.tenancy.selectors.sight import Sight
 from provisioning.api.requests import Reason, Ticket, answer_response, body_of, exchange_of, submit
-from provisioning.models import Resource, Run
-from provisioning.selectors.credentials import CREDENTIALS_SHOWN, credentials_of, credentials_shown
-from provisioning.selectors.resources import live_run_of, resource_get, resources_visible
+from provisioning.models import Resource
+from provisioning.selectors.resources import resource_get, resources_told
 from provisioning.selectors.shapes import RequestShape, ResourceShape, resource_shape
 from provisioning.services.resources import credentials_reveal
-from provisioning.states import LIVE_RUN
 
 
 def _newest(resource: Resource) -> str:
@@ -51,9 +50,7 @@ class ResourceList(ListView):
     def find(self, request: Request, **filters: str) -> QuerySet[Any]:
         """Return visible resources, narrowed where asked."""
         columns = {"project": "project__slug", "environment": "environment__name"}
-        live = Prefetch("runs", queryset=Run.objects.filter(status__in=LIVE_RUN), to_attr="live_runs")
-        told = Prefetch("credentials", queryset=credentials_shown()[:CREDENTIALS_SHOWN], to_attr="told_credentials")
-        rows = resources_visible(caller=caller_of(request)).prefetch_related(live, told)
+        rows = resources_told(Sight.of(caller_of(request)))
         return rows.filter(**{columns.get(name, name): value for name, value in filters.items()})
 
     def prepare(self, rows: list[Any]) -> None:
@@ -63,12 +60,7 @@ class ResourceList(ListView):
     def show(self, row: Any) -> ResourceShape:
         """Return one resource in its shape."""
         newest = self.newest.get(row.offering_version.offering_id, row.offering_version.version)
-        return resource_shape(
-            row,
-            live_run=next(iter(row.live_runs), None),
-            newest_version=newest,
-            credentials=row.told_credentials,
-        )
+        return resource_shape(row, newest_version=newest)
 
 
 class UpdateBody(Body):
@@ -94,13 +86,7 @@ class ResourceDetail(APIView):
     def get(self, request: Request, resource_id: str) -> HttpResponse:
         """Show a resource, with its outputs."""
         found = resource_get(caller=caller_of(request), resource=resource_id)
-        shown = resource_shape(
-            found,
-            live_run=live_run_of(found),
-            newest_version=_newest(found),
-            credentials=credentials_of(found),
-        )
-        return shape_response(shown)
+        return shape_response(resource_shape(found, newest_version=_newest(found)))
 
     @extend_schema(operation_id="resource_update", request=UpdateBody, responses={202: RequestShape})
     def patch(self, request: Request, resource_id: str) -> HttpResponse:

@@ -15,8 +15,9 @@ from platform_api.core.http.views import ListView
 from platform_api.core.shapes import Body, Shape
 from platform_api.tenancy.api.permissions import caller_of
 from platform_api.tenancy.models.scopes import Scope
+from platform_api.tenancy.selectors.sight import Sight
 from provisioning.models import LogLine, Run
-from provisioning.selectors.resources import run_get, runs_visible
+from provisioning.selectors.resources import run_get, runs_told
 from provisioning.selectors.shapes import LogLineShape, RunShape, log_line_shape, run_shape
 from provisioning.services.runs import run_cancel
 
@@ -39,7 +40,7 @@ class RunList(ListView):
     def find(self, request: Request, **filters: str) -> QuerySet[Any]:
         """Return visible runs, of a project, status or operation where asked."""
         columns = {"project": "project__slug", "status": "status", "operation": "operation"}
-        rows = runs_visible(caller=caller_of(request))
+        rows = runs_told(Sight.of(caller_of(request)))
         return rows.filter(**{columns[name]: value for name, value in filters.items()})
 
     def show(self, row: Run) -> RunShape:

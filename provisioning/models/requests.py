@@ -40,6 +40,9 @@ class ProvisioningRequest(models.Model):
     created_at = models.DateTimeField()
     completed_at = models.DateTimeField(null=True)
 
+    newest_run: dict[str, str] | None
+    """Annotation of ``selectors.resources.requests_told``."""
+
     class Meta:
         db_table = "provisioning_request"
         ordering = ["-id"]

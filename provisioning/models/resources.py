@@ -1,5 +1,7 @@
 """Resources: what exists, or shall exist, and who owns it."""
 
+from typing import Any
+
 from django.db import models
 from django.db.models import F, Q
 
@@ -46,6 +48,10 @@ class Resource(models.Model):
     created_by_name = models.CharField(max_length=200)
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
+
+    live_run: dict[str, str] | None
+    told_credentials: list[dict[str, Any]]
+    """Annotations of ``selectors.resources.resources_told``."""
 
     class Meta:
         db_table = "resource"

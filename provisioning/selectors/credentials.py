@@ -2,11 +2,15 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
-from django.db.models import Q, QuerySet
+import msgspec
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import F, OuterRef, Q
+from django.db.models.functions import JSONObject
 
 from platform_api.core.shapes import Shape
-from provisioning.models import Credential, Resource
+from provisioning.models import Credential
 
 REPLACED_SHOWN = 10
 """Former credentials that are told of; all of them stand in the audit trail."""
@@ -49,24 +53,36 @@ class CredentialsShape(Shape):
     """The newest first, ten at most."""
 
 
-def credentials_shown() -> QuerySet[Credential]:
-    """Return what is told of resources, the newest first: all but secrets and what was never in use."""
+class ToldCredential(msgspec.Struct, frozen=True):
+    """What is told of one; its columns."""
+
+    number: int
+    made_at: datetime
+    applied_at: datetime | None
+    replaced_at: datetime | None
+    revealed_at: datetime | None
+    revealed_by_name: str
+
+
+def credentials_told() -> ArraySubquery:
+    """Return what is told of resources, the newest first: all but secrets and what was never in use.
+
+    An annotation of a query of resources; ``credentials_shape`` reads it.
+    """
     never_used = Q(applied_at=None, discarded_at__isnull=False)
-    return Credential.objects.defer("sealed").exclude(never_used).order_by("-number")
+    rows = Credential.objects.filter(resource=OuterRef("pk")).exclude(never_used).order_by("-number")
+    columns = {name: F(name) for name in ToldCredential.__struct_fields__}
+    return ArraySubquery(rows.values(told=JSONObject(**columns))[:CREDENTIALS_SHOWN])
 
 
-def credentials_of(resource: Resource) -> list[Credential]:
-    """Return what is told of one resource."""
-    return list(credentials_shown().filter(resource=resource)[:CREDENTIALS_SHOWN])
-
-
-def credentials_shape(credentials: Sequence[Credential], *, url: str) -> CredentialsShape:
+def credentials_shape(told: Sequence[Any], *, url: str) -> CredentialsShape:
     """Return a resource's credentials as callers see them.
 
     Args:
-        credentials: What is told of the resource, the newest first.
+        told: What ``credentials_told`` told of the resource.
         url: Where they are revealed.
     """
+    credentials = msgspec.convert(told, list[ToldCredential])
     pending = next((each for each in credentials if each.applied_at is None), None)
     current = next((each for each in credentials if each.applied_at is not None and each.replaced_at is None), None)
     return CredentialsShape(

@@ -6,6 +6,7 @@ from catalog.selectors.offerings import long_columns
 from platform_api.core.callers import Caller
 from platform_api.core.ids import Prefix, UnknownIdError, parse
 from platform_api.tenancy.models import Project
+from platform_api.tenancy.selectors.sight import Sight
 from provisioning.models import ComponentNeed, Environment, ProvisioningRequest, Resource
 from provisioning.selectors.resources import in_projects_of
 from provisioning.states import LIVE_RESOURCE
@@ -40,7 +41,7 @@ def environments_told() -> QuerySet[Environment]:
 
 def environments_visible(*, caller: Caller) -> QuerySet[Environment]:
     """Return the environments of the caller's projects, with what their shape needs."""
-    return environments_told().filter(in_projects_of(caller))
+    return environments_told().filter(in_projects_of(Sight.of(caller)))
 
 
 def environment_get(*, caller: Caller, environment: str) -> Environment:

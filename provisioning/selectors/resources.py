@@ -1,29 +1,49 @@
-"""Resources, requests and runs as a caller may see them."""
+"""Resources, requests and runs as a caller may see them.
 
-from django.db.models import Q, QuerySet
+Those that are read one at a time are compiled: translation of a query would cost more than everything else about it.
+"""
+
+from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import JSONObject
 
 from catalog.selectors.offerings import long_columns
 from platform_api.core.callers import Caller
+from platform_api.core.compiled import compiled, uuid_slot
 from platform_api.core.ids import Prefix, UnknownIdError, parse
-from platform_api.tenancy.selectors.projects import projects_visible
+from platform_api.tenancy.selectors.projects import projects_in_sight
+from platform_api.tenancy.selectors.sight import Sight, seen_by
 from provisioning.models import ProvisioningRequest, Resource, Run
+from provisioning.selectors.credentials import credentials_told
 from provisioning.states import LIVE_REQUEST, LIVE_RUN, Operation
 
 
-def in_projects_of(caller: Caller) -> Q:
-    """Return the condition that a row's project is one of the caller's; overseers' are all."""
-    if caller.is_auditor or caller.is_platform_admin:
-        return Q()
-    return Q(project__in=projects_visible(caller=caller).values("pk"))
+def in_projects_of(sight: Sight) -> Q:
+    """Return the condition that a row's project is seen; overseers see all."""
+    return Q() if sight.is_overseer else Q(project__in=projects_in_sight(sight).values("pk"))
 
 
-def resources_visible(*, caller: Caller) -> QuerySet[Resource]:
-    """Return the resources of the caller's projects, with what their shape needs."""
+def _run_told(runs: QuerySet[Run]) -> Subquery:
+    """Return an annotation: the first of these runs as a dictionary, or null."""
+    return Subquery(runs.values(told=JSONObject(id="pk", status="status"))[:1])
+
+
+def resources_told(sight: Sight) -> QuerySet[Resource]:
+    """Return the resources of the projects that are seen, with all that their shape needs.
+
+    Annotated with ``live_run``, the run that works on it, and ``told_credentials``.
+    """
+    live = Run.objects.filter(resource=OuterRef("pk"), status__in=LIVE_RUN)
     return (
-        Resource.objects.filter(in_projects_of(caller))
+        Resource.objects.filter(in_projects_of(sight))
         .select_related("project__team", "environment", "offering_version__offering", "plan")
         .defer(*long_columns("offering_version", but=["manifest"]))
+        .annotate(**{"live_run": _run_told(live), "told_credentials": credentials_told()})  # noqa: PIE804 - the model declares these names
     )
+
+
+@compiled
+def _resource(*, is_overseer: bool) -> QuerySet[Resource]:
+    return resources_told(Sight.slotted(is_overseer=is_overseer)).filter(pk=uuid_slot("resource"))
 
 
 def resource_get(*, caller: Caller, resource: str) -> Resource:
@@ -32,19 +52,30 @@ def resource_get(*, caller: Caller, resource: str) -> Resource:
     Raises:
         UnknownIdError: There is none, or it is not the caller's to see.
     """
-    found = resources_visible(caller=caller).filter(pk=parse(Prefix.RESOURCE, resource)).first()
+    compiled_for = _resource(is_overseer=caller.is_overseer)
+    found = compiled_for.first(resource=parse(Prefix.RESOURCE, resource), **seen_by(caller))
     if found is None:
         raise UnknownIdError
     return found
 
 
-def requests_visible(*, caller: Caller) -> QuerySet[ProvisioningRequest]:
-    """Return the requests of the caller's projects, with what their shape needs."""
+def requests_told(sight: Sight) -> QuerySet[ProvisioningRequest]:
+    """Return the requests of the projects that are seen, with all that their shape needs.
+
+    Annotated with ``newest_run``.
+    """
+    runs = Run.objects.filter(provisioning_request=OuterRef("pk")).order_by("-pk")
     return (
-        ProvisioningRequest.objects.filter(in_projects_of(caller))
+        ProvisioningRequest.objects.filter(in_projects_of(sight))
         .select_related("project", "environment", "resource", "offering_version__offering", "plan")
         .defer(*long_columns("offering_version"))
+        .annotate(**{"newest_run": _run_told(runs)})  # noqa: PIE804 - the model declares this name
     )
+
+
+@compiled
+def _request(*, is_overseer: bool) -> QuerySet[ProvisioningRequest]:
+    return requests_told(Sight.slotted(is_overseer=is_overseer)).filter(pk=uuid_slot("request"))
 
 
 def request_get(*, caller: Caller, request: str) -> ProvisioningRequest:
@@ -53,7 +84,8 @@ def request_get(*, caller: Caller, request: str) -> ProvisioningRequest:
     Raises:
         UnknownIdError: There is none, or it is not the caller's to see.
     """
-    found = requests_visible(caller=caller).filter(pk=parse(Prefix.PROVISIONING_REQUEST, request)).first()
+    compiled_for = _request(is_overseer=caller.is_overseer)
+    found = compiled_for.first(request=parse(Prefix.PROVISIONING_REQUEST, request), **seen_by(caller))
     if found is None:
         raise UnknownIdError
     return found
@@ -64,9 +96,14 @@ def deprovisions_live() -> QuerySet[ProvisioningRequest]:
     return ProvisioningRequest.objects.filter(operation=Operation.DEPROVISION, status__in=LIVE_REQUEST)
 
 
-def runs_visible(*, caller: Caller) -> QuerySet[Run]:
-    """Return the runs of the caller's projects."""
-    return Run.objects.filter(in_projects_of(caller))
+def runs_told(sight: Sight) -> QuerySet[Run]:
+    """Return the runs of the projects that are seen."""
+    return Run.objects.filter(in_projects_of(sight))
+
+
+@compiled
+def _run(*, is_overseer: bool) -> QuerySet[Run]:
+    return runs_told(Sight.slotted(is_overseer=is_overseer)).filter(pk=uuid_slot("run"))
 
 
 def run_get(*, caller: Caller, run: str) -> Run:
@@ -75,7 +112,7 @@ def run_get(*, caller: Caller, run: str) -> Run:
     Raises:
         UnknownIdError: There is none, or it is not the caller's to see.
     """
-    found = runs_visible(caller=caller).filter(pk=parse(Prefix.RUN, run)).first()
+    found = _run(is_overseer=caller.is_overseer).first(run=parse(Prefix.RUN, run), **seen_by(caller))
     if found is None:
         raise UnknownIdError
     return found
@@ -84,8 +121,3 @@ def run_get(*, caller: Caller, run: str) -> Run:
 def live_run_of(resource: Resource) -> Run | None:
     """Return the run that works on a resource now: its id, operation and status."""
     return Run.objects.filter(resource=resource, status__in=LIVE_RUN).only("pk", "operation", "status").first()
-
-
-def newest_run_of(request: ProvisioningRequest) -> Run | None:
-    """Return the newest run of a request."""
-    return Run.objects.filter(provisioning_request=request).order_by("-pk").first()

@@ -3,7 +3,6 @@
 What is absent is null, never a missing key; ids are TypeIDs; times are RFC 3339 in UTC.
 """
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -12,9 +11,8 @@ import msgspec
 
 from platform_api.core.ids import Prefix, show
 from platform_api.core.shapes import Cost, Shape
-from provisioning.models import Credential, LogLine, ProvisioningRequest, Resource, Run
+from provisioning.models import LogLine, ProvisioningRequest, Resource, Run
 from provisioning.selectors.credentials import CredentialsShape, credentials_shape
-from provisioning.states import LIVE_RUN
 
 
 class OrderedShape(Shape):
@@ -251,7 +249,11 @@ def resource_url(resource_id: UUID) -> str:
 def run_link(run_id: UUID, status: str) -> RunLinkShape:
     """Return a run as it is named elsewhere."""
     shown = show(Prefix.RUN, run_id)
-    return RunLinkShape(id=shown, status=str(status), url=f"/api/v1/runs/{shown}")
+    return RunLinkShape(id=shown, status=status, url=f"/api/v1/runs/{shown}")
+
+
+def _told_link(run: dict[str, str] | None) -> RunLinkShape | None:
+    return None if run is None else run_link(UUID(run["id"]), run["status"])
 
 
 def failure_shape(failure: dict[str, Any] | None) -> FailureShape | None:
@@ -259,12 +261,11 @@ def failure_shape(failure: dict[str, Any] | None) -> FailureShape | None:
     return None if failure is None else msgspec.convert(failure, FailureShape)
 
 
-def request_shape(request: ProvisioningRequest, *, run: Run | None) -> RequestShape:
+def request_shape(request: ProvisioningRequest) -> RequestShape:
     """Return a request as callers see it.
 
     Args:
-        request: With project, environment, resource, offering version and plan loaded.
-        run: Its newest run.
+        request: One of ``requests_told``.
     """
     resource, plan = request.resource, request.plan
     return RequestShape(
@@ -279,7 +280,7 @@ def request_shape(request: ProvisioningRequest, *, run: Run | None) -> RequestSh
         resource=ResourceLinkShape(
             id=show(Prefix.RESOURCE, resource.pk), name=resource.name, url=resource_url(resource.pk)
         ),
-        run=None if run is None else run_link(run.pk, run.status),
+        run=_told_link(request.newest_run),
         parameters=request.parameters,
         quota=msgspec.convert(request.quota, list[QuotaShape]),
         cost=Cost.of(plan.monthly_amount, plan.currency),
@@ -327,22 +328,16 @@ def log_line_shape(line: LogLine) -> LogLineShape:
     )
 
 
-def resource_shape(
-    resource: Resource, *, live_run: Run | None, newest_version: str, credentials: Sequence[Credential]
-) -> ResourceShape:
+def resource_shape(resource: Resource, *, newest_version: str) -> ResourceShape:
     """Return a resource as callers see it.
 
     Args:
-        resource: With project, team, environment, offering version, offering and plan loaded.
-        live_run: The run that works on it now.
+        resource: One of ``resources_told``.
         newest_version: Newest published version of its offering.
-        credentials: What is told of its credentials, the newest first.
     """
     version, plan = resource.offering_version, resource.plan
     shown = show(Prefix.RESOURCE, resource.pk)
     has_credentials = version.manifest["credentials"] is not None
-    if live_run is not None and live_run.status not in LIVE_RUN:
-        live_run = None
     return ResourceShape(
         id=shown,
         name=resource.name,
@@ -357,10 +352,10 @@ def resource_shape(
         owner=OwnerShape(team=resource.project.team.slug),
         parameters=resource.parameters,
         outputs=resource.outputs,
-        credentials=credentials_shape(credentials, url=f"{resource_url(resource.pk)}/credentials")
+        credentials=credentials_shape(resource.told_credentials, url=f"{resource_url(resource.pk)}/credentials")
         if has_credentials
         else None,
-        active_run=None if live_run is None else run_link(live_run.pk, live_run.status),
+        active_run=_told_link(resource.live_run),
         delete_protected=resource.delete_protected,
         expires_at=resource.expires_at,
         cost=Cost.of(plan.monthly_amount, plan.currency),

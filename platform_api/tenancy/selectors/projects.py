@@ -11,6 +11,7 @@ from platform_api.core.errors import ForbiddenError, Tenant
 from platform_api.core.ids import Prefix, UnknownIdError, is_id, parse
 from platform_api.tenancy.models import Project, Team
 from platform_api.tenancy.models.roles import OVERSEER_RIGHTS, Right, rights_of, roles_with
+from platform_api.tenancy.selectors.sight import Sight
 
 
 class RoleMissingError(ForbiddenError):
@@ -22,19 +23,17 @@ class RoleMissingError(ForbiddenError):
 
 def projects_visible(*, caller: Caller) -> QuerySet[Project]:
     """Return the projects that the caller may see; an overseer's are all."""
-    projects = Project.objects.select_related("team")
-    if caller.is_auditor or caller.is_platform_admin:
-        return projects
-    return projects.filter(Q(team_id__in=list(caller.team_roles)) | Q(pk__in=list(caller.project_roles)))
+    return projects_in_sight(Sight.of(caller))
+
+
+def projects_in_sight(sight: Sight) -> QuerySet[Project]:
+    """Return the projects that are seen, with their teams."""
+    return Project.objects.select_related("team").filter(sight.condition(team="team_id", project="pk"))
 
 
 def teams_visible(*, caller: Caller) -> QuerySet[Team]:
     """Return the teams that the caller has a role on, or in a project of."""
-    if caller.is_auditor or caller.is_platform_admin:
-        return Team.objects.all()
-    return Team.objects.filter(
-        Q(pk__in=list(caller.team_roles)) | Q(projects__in=list(caller.project_roles))
-    ).distinct()
+    return Team.objects.filter(Sight.of(caller).condition(team="pk", project="projects__pk")).distinct()
 
 
 def project_get(*, caller: Caller, project: str, right: Right = Right.VIEW) -> Project:
@@ -54,7 +53,7 @@ def project_get(*, caller: Caller, project: str, right: Right = Right.VIEW) -> P
 
 def rights_in(*, caller: Caller, team_id: UUID, project_id: UUID) -> frozenset[Right]:
     """Return what the caller may do in a project."""
-    overseeing = OVERSEER_RIGHTS if caller.is_auditor or caller.is_platform_admin else frozenset[Right]()
+    overseeing = OVERSEER_RIGHTS if caller.is_overseer else frozenset[Right]()
     return rights_of(caller.roles_in(team_id=team_id, project_id=project_id)) | overseeing
 
 
@@ -97,7 +96,7 @@ def audit_scope(*, caller: Caller) -> AuditScope:
         return [where for where, names in roles.items() if Right.READ_AUDIT in rights_of(names)]
 
     scope = AuditScope(
-        is_overseer=caller.is_auditor or caller.is_platform_admin,
+        is_overseer=caller.is_overseer,
         team_ids=readable(caller.team_roles),
         project_ids=readable(caller.project_roles),
     )

@@ -26,7 +26,7 @@ from provisioning.dispatch import runs_notify
 from provisioning.models import Component, ProvisioningRequest, Resource, Run
 from provisioning.selectors.places import Place
 from provisioning.selectors.quotas import amounts_of
-from provisioning.selectors.resources import deprovisions_live, live_run_of, newest_run_of, resource_get
+from provisioning.selectors.resources import deprovisions_live, live_run_of, request_get, resource_get
 from provisioning.selectors.shapes import request_shape, request_url
 from provisioning.services.execution.claims import ClockTimestamp
 from provisioning.services.execution.credentials import credentials_discard
@@ -110,7 +110,7 @@ def resource_change(*, ask: Change, exchange: Exchange) -> Answer:
             request = _OPERATIONS[ask.operation](ask, exchange)
             run_make_missing(resource_id=request.resource_id, caller=exchange.caller)
             runs_notify()
-            answer = _answer(request)
+            answer = _answer(request, exchange)
             stored = StoredAnswer(status=202, location=answer.location, body=answer.body)
             answer_keep(exchange.order_key, stored)
     except Exception:
@@ -348,11 +348,10 @@ def _intend(resource: Resource, desired: Desired) -> None:
     resource.generation += 1
 
 
-def _answer(request: ProvisioningRequest) -> Answer:
+def _answer(request: ProvisioningRequest, exchange: Exchange) -> Answer:
     """Return what an accepted ask is answered, with the run that it has or waits for."""
-    request.refresh_from_db()
-    body = msgspec.json.encode(request_shape(request, run=newest_run_of(request)))
-    return Answer(body=body, location=request_url(request.pk))
+    shown = request_get(caller=exchange.caller, request=show(Prefix.PROVISIONING_REQUEST, request.pk))
+    return Answer(body=msgspec.json.encode(request_shape(shown)), location=request_url(request.pk))
 
 
 _OPERATIONS: Mapping[str, Callable[[Change, Exchange], ProvisioningRequest]] = {

@@ -132,8 +132,10 @@ def resource_order(*, ask: NewResource, exchange: Exchange) -> Answer:
 
 def _order(ask: NewResource, exchange: Exchange) -> Answer:
     """Judge and write; what the statement refuses is judged again, on facts that are looked up and not remembered."""
+    tenant = None
     for _ in range(TRIES):
         submission = _judge(ask, exchange)
+        tenant = submission.place.tenant
         body = _execute(submission)
         if body is not None:
             return Answer(body=body.encode(), location=request_url(submission.request_id))
@@ -143,9 +145,9 @@ def _order(ask: NewResource, exchange: Exchange) -> Answer:
         _forget(submission)
         findings = quota_findings(facts=submission.place.facts, amounts=_amounts(submission.orderable))
         if findings:
-            raise RequestRefusedError(errors=findings, tenant=submission.place.tenant)
+            raise RequestRefusedError(errors=findings, tenant=tenant)
         # The environment has changed, or what was lacking was given back between the statement and the look at it.
-    raise QuotaContendedError(tenant=submission.place.tenant)
+    raise QuotaContendedError(tenant=tenant)
 
 
 def _repeated(exchange: Exchange) -> Answer | None:
@@ -231,7 +233,7 @@ def _forget(submission: _Submission) -> None:
 
 
 def _execute(submission: _Submission) -> str | None:
-    """Write the order and return its answer; None where a quota lacks something, the key is used or the place is not so."""
+    """Write the order and return its answer; None where a quota, the key or the place forbids it."""
     try:
         ((body, _),) = statement_run(SUBMIT, _parameters(submission))
     except IntegrityError as error:
