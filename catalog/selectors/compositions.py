@@ -1,6 +1,6 @@
 """Composed offerings as the ordering path needs them: each component with what it orders, in the order of their needs.
 
-As with orderables, a process keeps what it looked up for a moment.
+As with orderables, a process keeps what it looked up until the catalog changes.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,6 +13,7 @@ from django.db.models import Q
 from catalog.manifest.composing import ComponentFacts
 from catalog.manifest.wiring import Wires, dependency_order
 from catalog.models import OfferingVersion, Plan
+from catalog.models.generations import CATALOG
 from catalog.selectors.orderables import (
     NotOrderableError,
     Orderable,
@@ -69,7 +70,7 @@ class Composition:
     components: tuple[OrderableComponent, ...]
 
 
-_compositions: Kept[tuple[str, str | None], Composition] = Kept(setting="CATALOG_AGE_SECONDS")
+_compositions: Kept[tuple[str, str | None], Composition] = Kept(setting="CATALOG_AGE_SECONDS", generation=CATALOG)
 
 
 def composition_get(*, offering: str, version: str | None = None) -> Composition:

@@ -6,6 +6,7 @@ from django.db.models import Count, Q
 
 from catalog.models import Connection
 from catalog.models.connections import ConnectionKind, Tier
+from catalog.models.generations import CATALOG
 from platform_api.core.errors import UnavailableError
 from platform_api.core.keeping import Kept
 
@@ -18,14 +19,14 @@ class ConnectionMissingError(UnavailableError):
     remedy = "Ask the platform team to add a connection of this kind for the tier and your team."
 
 
-_connections: Kept[tuple[str, str, UUID], Connection] = Kept(setting="CATALOG_AGE_SECONDS")
+_connections: Kept[tuple[str, str, UUID], Connection] = Kept(setting="CATALOG_AGE_SECONDS", generation=CATALOG)
 
 
 def connection_for(*, kind: str, tier: str, team_id: UUID) -> Connection:
     """Return the connection that a team's things of a kind are made on in a tier.
 
     A connection for named teams goes before one for all; among equals the first by slug is taken, so that the choice
-    does not change from call to call. As with orderables, a process keeps what it looked up for a moment.
+    does not change from call to call. As with orderables, a process keeps what it looked up until the catalog changes.
 
     Args:
         kind: What the offering's version needs; a ``ConnectionKind``.

@@ -7,13 +7,14 @@ from uuid import UUID
 from django.db.models import Prefetch, Q, QuerySet
 
 from catalog.models import Offering, OfferingVersion, Plan
+from catalog.models.generations import CATALOG
 from catalog.models.offerings import LONG_COLUMNS, Availability, OfferingKind, VersionStatus
 from platform_api.core.callers import Caller
 from platform_api.core.ids import Prefix, UnknownIdError, is_id, parse
 from platform_api.core.keeping import Kept
 from platform_api.tenancy.models.teams import SLUG_PATTERN
 
-_newest: Kept[UUID, str | None] = Kept(setting="CATALOG_AGE_SECONDS")
+_newest: Kept[UUID, str | None] = Kept(setting="CATALOG_AGE_SECONDS", generation=CATALOG)
 
 
 def offerings_visible(
@@ -77,7 +78,7 @@ def newest_versions(offering_ids: Collection[UUID]) -> dict[UUID, str]:
 
 
 def newest_version(offering_id: UUID) -> str | None:
-    """Return the highest published version of an offering; as with orderables, a process keeps it for a moment."""
+    """Return the highest published version of an offering, kept until the catalog changes."""
     return _newest.get(offering_id, lambda: newest_versions([offering_id]).get(offering_id))
 
 

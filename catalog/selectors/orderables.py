@@ -1,7 +1,7 @@
 """What the ordering path needs to know of an offering, a version and a plan: one value, and as a rule no query.
 
-A process keeps what it looked up for ``CATALOG_AGE_SECONDS``, so a retired plan can be ordered that much longer, which
-no user can tell from having been a second faster; a generation read from the database would cost every order a query.
+A process keeps what it looked up for as long as nothing in the catalog changes, and sees a change within a second: so
+much longer a retired plan can be ordered, which no user can tell from having been a second faster.
 Judges are compiled once a plan and kept for good, because versions and plans never change.
 """
 
@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from catalog.models import Offering, OfferingVersion, Plan
+from catalog.models.generations import CATALOG
 from catalog.models.offerings import Availability, VersionStatus
 from catalog.schema.parameters import parameters_judge
 from platform_api.core.errors import RequestRefusedError
@@ -78,7 +79,7 @@ class Orderable:
     sensitive_outputs: tuple[str, ...]
 
 
-_orderables: Kept[tuple[str, str | None, str], Orderable] = Kept(setting="CATALOG_AGE_SECONDS")
+_orderables: Kept[tuple[str, str | None, str], Orderable] = Kept(setting="CATALOG_AGE_SECONDS", generation=CATALOG)
 _judges: dict[UUID, Judge] = {}
 
 

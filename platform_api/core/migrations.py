@@ -1,5 +1,6 @@
 """Operations for migrations: rights of the application's database user, and SQL that Django has no word for."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.db import migrations
@@ -45,6 +46,51 @@ class GrantSequence(migrations.RunSQL):
     def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
         """Write the operation as it was said."""
         return (self.__class__.__name__, [self.sequence], {})
+
+
+class MovesGeneration(migrations.RunSQL):
+    """Move a generation with every change of a table's rows, so that no process goes by what it kept from before.
+
+    The triggers wait for the end of the transaction: its changes and the new number become visible together, and the
+    number's row is locked for no longer than the commit takes. However many rows a transaction changes, the number
+    moves once.
+
+    Args:
+        table: Name of the table.
+        generation: Name of the generation, as ``core/keeping.py`` is given it.
+        with_new_rows: Whether a new row is a change; not where only what is there is ever kept.
+        but_for: Columns whose change is none, e.g. the time of a last use.
+    """
+
+    def __init__(self, table: str, generation: str, *, with_new_rows: bool = True, but_for: Sequence[str] = ()) -> None:
+        self.table, self.generation = table, generation
+        self.with_new_rows, self.but_for = with_new_rows, tuple(but_for)
+        trigger, moves = f"{table}_moves_{generation}", f"EXECUTE FUNCTION generation_move('{generation}')"
+        ignored = "".join(f" - '{column}'" for column in self.but_for)
+        coming = "INSERT OR DELETE" if with_new_rows else "DELETE"
+        super().__init__(
+            sql=f"""
+                INSERT INTO generation (name) VALUES ('{generation}') ON CONFLICT DO NOTHING;
+                CREATE CONSTRAINT TRIGGER {trigger} AFTER {coming} ON "{table}"
+                    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW {moves};
+                CREATE CONSTRAINT TRIGGER {trigger}_changed AFTER UPDATE ON "{table}"
+                    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
+                    WHEN (to_jsonb(OLD){ignored} IS DISTINCT FROM to_jsonb(NEW){ignored}) {moves};
+            """,  # noqa: S608 - the names are a migration's own words
+            reverse_sql=f"""
+                DROP TRIGGER {trigger}_changed ON "{table}";
+                DROP TRIGGER {trigger} ON "{table}";
+            """,
+        )
+
+    def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
+        """Write the operation as it was said."""
+        named = {"with_new_rows": self.with_new_rows, "but_for": self.but_for}
+        return (self.__class__.__name__, [self.table, self.generation], named)
+
+    def describe(self) -> str:
+        """Say in the plan of a migration what moves what."""
+        return f"Move generation {self.generation} with changes of {self.table}"
 
 
 class AppendOnly(migrations.RunSQL):

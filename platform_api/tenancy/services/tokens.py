@@ -23,6 +23,7 @@ from platform_api.core.errors import ConflictError, RefusedError, Unauthenticate
 from platform_api.core.ids import Prefix, show
 from platform_api.core.keeping import Kept
 from platform_api.tenancy.models import ApiToken, Project, Team, User
+from platform_api.tenancy.models.generations import TENANCY
 from platform_api.tenancy.models.scopes import ORDERING
 from platform_api.tenancy.models.tokens import DEFAULT_LIFE, MAXIMUM_LIFE, TokenKind
 from platform_api.tenancy.models.users import UserKind
@@ -38,7 +39,7 @@ LAST_USE_PRECISION = timedelta(minutes=1)
 KIND_OF_OWNER = {UserKind.HUMAN: TokenKind.PERSONAL, UserKind.SERVICE: TokenKind.SERVICE}
 """Kind of token that its owner holds; one for CI is anybody's."""
 
-_holders: Kept[str, tuple[ApiToken, Caller]] = Kept(setting="TOKEN_AGE_SECONDS")
+_holders: Kept[str, tuple[ApiToken, Caller]] = Kept(setting="TOKEN_AGE_SECONDS", generation=TENANCY)
 """By digest; the tokens themselves are kept nowhere."""
 
 
@@ -208,8 +209,8 @@ def token_revoke(*, token: ApiToken, caller: Caller) -> None:
 def token_authenticate(*, presented: str, ip: str | None, correlation_id: str) -> Caller:
     """Return who presents this token, with the roles that count for it.
 
-    A process keeps what it looked up for ``TOKEN_AGE_SECONDS``: so much later at most a revoked token is refused, and a
-    role granted or taken counts. Expiry and address are judged each time.
+    A process keeps what it looked up while nothing changes, for ``TOKEN_AGE_SECONDS`` at most: within a second a
+    revoked token is refused, and a role granted or taken counts. Expiry and address are judged each time.
 
     Raises:
         TokenInvalidError: Malformed, unknown, revoked, of an inactive user, or from an address it is not for.

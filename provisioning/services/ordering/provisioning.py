@@ -25,6 +25,7 @@ from platform_api.core.statements import statement_run
 from platform_api.idempotency.services.keys import answer_find
 from platform_api.tenancy.models.roles import Right
 from platform_api.tenancy.selectors.projects import right_require
+from provisioning.models.generations import ENVIRONMENTS
 from provisioning.selectors.places import Place, PlaceUnknownError, place_get, place_project_get
 from provisioning.selectors.quotas import amounts_of
 from provisioning.selectors.shapes import (
@@ -66,7 +67,7 @@ PlaceKey = tuple[Hashable, str, str]
 Quotas = Mapping[tuple[str, str], UUID]
 """By scope and kind."""
 
-_places: Kept[PlaceKey, Place] = Kept(setting="PLACE_AGE_SECONDS")
+_places: Kept[PlaceKey, Place] = Kept(setting="PLACE_AGE_SECONDS", generation=ENVIRONMENTS)
 _quota_ids: Kept[tuple[UUID, str], Quotas] = Kept(setting="PLACE_AGE_SECONDS")
 _QUOTA_PLACE = b'"quota":[]'
 
