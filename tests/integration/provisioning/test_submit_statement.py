@@ -9,15 +9,11 @@ import pytest
 from django.apps import apps
 from django.db import connection
 from django.db.models import Model
-from django.test.utils import CaptureQueriesContext
-from pytest_django import Settings
 
-from catalog.selectors import connections, orderables
 from governance.models import PolicyDecision, QuotaEntry
 from governance.services.quotas import quota_reserve_together
 from platform_api.audit.models import AuditEvent
 from platform_api.audit.services.events import event_record
-from platform_api.core.keeping import Kept
 from platform_api.idempotency.models import IdempotencyKey
 from platform_api.idempotency.services.keys import OrderKey, StoredAnswer, answer_keep
 from provisioning.models import ProvisioningRequest, Resource, Run
@@ -237,20 +233,3 @@ def test_the_event_is_the_one_that_the_orm_would_write(house: House, sent: dict[
     own = frozenset({"id", "at", "xid", "correlation_id"})
     assert columns(stored, but=own) == columns(AuditEvent.objects.get(pk=written.pk), but=own)
     assert stored.correlation_id == sent["correlation_id"] != ""
-
-
-@pytest.mark.parametrize("environment", ["staging", "default"])
-def test_a_warm_order_costs_four_round_trips_and_its_token(
-    house: House, settings: Settings, monkeypatch: pytest.MonkeyPatch, environment: str
-) -> None:
-    monkeypatch.setattr(orderables, "_orderables", Kept(setting="CATALOG_AGE_SECONDS"))
-    monkeypatch.setattr(connections, "_connections", Kept(setting="CATALOG_AGE_SECONDS"))
-    settings.CATALOG_AGE_SECONDS = 60.0
-    house.ordered(name="first", environment=environment)
-    with CaptureQueriesContext(connection) as queries:
-        house.ordered(environment=environment)
-    statements = [query["sql"] for query in queries if "refuse_unless" in query["sql"]]
-    sent = [query["sql"] for query in queries][:-1]  # the last is the test's own look at the resource
-    assert len(statements) == 1
-    assert "api_token" in sent[0]
-    assert len(sent) == 5, sent
