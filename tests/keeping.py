@@ -1,4 +1,4 @@
-"""Lets a test keep what the processes of the service keep: in other tests nothing outlives the call that looked it up."""
+"""Lets a test keep what the service's processes keep: in other tests nothing outlives the call that looked it up."""
 
 import gc
 from collections.abc import Iterator
