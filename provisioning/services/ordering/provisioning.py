@@ -14,7 +14,7 @@ from catalog.selectors.orderables import NotOrderableError, Orderable, orderable
 from governance.services.policies import Decision, policy_decision_build
 from governance.services.quota_limits import quotas_ensure
 from governance.services.quotas import quota_findings
-from platform_api.core import clock
+from platform_api.core import clock, tracing
 from platform_api.core.errors import ConflictError, RequestRefusedError, UnavailableError
 from platform_api.core.ids import Prefix, new_id, show
 from platform_api.core.shapes import Cost
@@ -225,6 +225,8 @@ def _parameters(submission: _Submission, quotas: dict[tuple[str, str], UUID]) ->
         "auth_method": caller.auth_method,
         "ip": caller.ip,
         "correlation_id": caller.correlation_id,
+        "traceparent": tracing.traceparent(),
+        "trace_id": tracing.trace_id(),
         "key": key.key,
         "fingerprint": key.fingerprint,
         "location": request_url(submission.request_id),
