@@ -5,11 +5,12 @@ from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from platform_api import admin
-from platform_api.core.http import health
+from platform_api.core.http import health, metrics
 
 urlpatterns = [
     path("health/live", health.live, name="health-live"),
     path("health/ready", health.ready, name="health-ready"),
+    path("metrics", metrics.page, name="metrics"),
     path("favicon.ico", RedirectView.as_view(url="/static/slipway/favicon.svg", permanent=True)),
     path("admin/", admin.site.urls),
     path("api/v1/", include("platform_api.tenancy.api.urls")),

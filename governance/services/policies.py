@@ -13,6 +13,7 @@ from governance.engine.policy_set import Level, PolicySet, PolicySetError, Stage
 from governance.engine.wire import BUDGET_SECONDS
 from governance.models import PolicyDecision, PolicyOutcome
 from governance.services.policy_client import HelperSilentError, ask
+from platform_api.core import spending
 from platform_api.core.errors import RequestRefusedError, UnavailableError
 from platform_api.core.pointers import pointer
 from platform_api.core.sealing import seal
@@ -123,7 +124,8 @@ def policy_decide(*, stage: Stage, value: msgspec.Struct) -> Decision:
     try:
         encoded = canonical.encode(canonical.normalize(msgspec.to_builtins(value)))
         body = b'{"stage":"%s","input":%s}' % (stage.value.encode(), encoded)
-        received = ask(body, path=settings.POLICY_SOCKET, timeout_seconds=BUDGET_SECONDS[stage])
+        with spending.on_policies():
+            received = ask(body, path=settings.POLICY_SOCKET, timeout_seconds=BUDGET_SECONDS[stage])
         answer = msgspec.json.decode(received, type=Answer)
     except canonical.InputRefusedError as error:
         detail = f"The policies cannot judge this: {error}"
