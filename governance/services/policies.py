@@ -20,6 +20,7 @@ from platform_api.core.sealing import seal
 
 logger = logging.getLogger(__name__)
 
+_NOTHING = b'{"stage":"plan","input":{}}'
 TRY_AGAIN = "Try again; if it stays, tell the platform team."
 
 
@@ -136,6 +137,15 @@ def policy_decide(*, stage: Stage, value: msgspec.Struct) -> Decision:
     if answer.error is not None:
         return _failure(stage, encoded, answer.error)
     return _decision(stage, encoded, answer)
+
+
+def policy_check() -> None:
+    """Return when the policy helper answers; nothing is judged that anybody asked for, and nothing is recorded.
+
+    Raises:
+        HelperSilentError: It does not, or not within the time that an order has.
+    """
+    ask(_NOTHING, path=settings.POLICY_SOCKET, timeout_seconds=BUDGET_SECONDS[Stage.REQUEST])
 
 
 def policy_require(decision: Decision) -> None:
