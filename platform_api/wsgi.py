@@ -16,5 +16,8 @@ if settings.METRICS_TOKEN:  # nobody else would ever ask for them
 from django.core.wsgi import get_wsgi_application
 
 import platform_api.celery  # noqa: F401 - tasks bind to this application
+from platform_api.core.leaving import on_leaving
+from platform_api.core.waiting import room
 
 application = get_wsgi_application()
+on_leaving(room.empty)

@@ -53,7 +53,11 @@ class Seat:
 
 
 class WaitingRoom:
-    """All who wait in one process. Full when half of the threads that answer calls are in it."""
+    """All who wait in one process. Full when half of the threads that answer calls are in it.
+
+    Attributes:
+        is_emptied: Whether nobody may wait here any more.
+    """
 
     def __init__(self) -> None:
         """Open it, empty; nothing is listened to until somebody comes."""
@@ -61,13 +65,14 @@ class WaitingRoom:
         self._seats: defaultdict[str, set[Seat]] = defaultdict(set)
         self._taken = 0
         self._listener: _Listener | None = None
+        self.is_emptied = False
 
     @contextmanager
     def seat(self, thing: UUID) -> Iterator[Seat | None]:
         """Give the calling thread a place to wait for a thing; None where the room is full."""
         key, seat = str(thing), Seat()
         with self._lock:
-            is_full = self._taken >= settings.API_THREADS // 2
+            is_full = self.is_emptied or self._taken >= settings.API_THREADS // 2
             if not is_full:
                 self._taken += 1
                 self._seats[key].add(seat)
@@ -106,6 +111,11 @@ class WaitingRoom:
             listener, self._listener = self._listener, None
         if listener is not None:
             listener.stop()
+        self.wake()
+
+    def empty(self) -> None:
+        """Send everybody away, and let nobody in any more: this process is about to end."""
+        self.is_emptied = True
         self.wake()
 
     def may_go(self, listener: "_Listener") -> bool:

@@ -90,7 +90,7 @@ def held(found: Found, *, read: Callable[[], Found], is_final: Callable[[Found],
         while True:
             seat.settle()
             found, left = read(), deadline - time.monotonic()
-            if is_final(found) or left <= 0:
+            if is_final(found) or left <= 0 or room.is_emptied:
                 break
             _let_go_of_connection()
             began = time.monotonic()

@@ -140,6 +140,17 @@ def test_forty_who_wait_stop_nobody_and_are_all_answered(house: House, server: S
     assert token not in server.log.read_text()
 
 
+def test_who_waits_is_answered_when_the_server_is_asked_to_end(house: House, server: Server) -> None:
+    _, path = requested(house)
+    with ThreadPoolExecutor(4) as threads:
+        calls = [threads.submit(server.get, f"{path}?wait=60", token=house.owner.secret) for _ in range(4)]
+        until(lambda: server.figure("slipway_waiters") == 4)
+        server.process.send_signal(signal.SIGTERM)
+        # Less than they would have waited for: they were sent away.
+        assert {(call.result(PATIENCE_SECONDS)[0], call.result()[1]["retry-after"]) for call in calls} == {(200, "1")}
+    assert server.process.wait(PATIENCE_SECONDS) == 0
+
+
 def test_the_stack_starts_as_many_threads_as_the_settings_count_with() -> None:
     from django.conf import settings
 
