@@ -45,7 +45,8 @@ ENV PATH=/opt/slipway/bin:/usr/local/bin:/usr/bin:/bin \
     PYTHONDONTWRITEBYTECODE=1 \
     DJANGO_SETTINGS_MODULE=platform_api.settings.production \
     SLIPWAY_POLICY_SOCKET=/run/slipway/policy.sock \
-    SLIPWAY_WORKER_DIR=/var/lib/slipway
+    SLIPWAY_WORKER_DIR=/var/lib/slipway \
+    SLIPWAY_METRICS_DIR=/tmp/metrics
 # The settings want to be complete; nothing is reached, and none of these values stays.
 RUN SECRET_KEY=only-while-the-image-is-built-and-of-no-use-afterwards SLIPWAY_SEALING_KEYS=1:none \
     DATABASE_URL=postgresql://nobody@127.0.0.1:1/none REDIS_URL=redis://127.0.0.1:1/0 \

@@ -4,12 +4,24 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
+from governance.services.policies import policy_check
 from platform_api import admin
-from platform_api.core.http import health
+from platform_api.core.http import health, metrics
+from platform_api.core.http.health import Dependency
+
+DEPENDENCIES = {
+    "database": Dependency(check=health.database_check),
+    # Without it calls are answered and orders taken; what is accepted waits until it is back.
+    "broker": Dependency(check=health.broker_check, is_needed=False),
+    "policy_helper": Dependency(check=policy_check),
+    "sealing_keys": Dependency(check=health.sealing_check),
+}
+"""What the API works with, as ``/health/ready`` names it."""
 
 urlpatterns = [
     path("health/live", health.live, name="health-live"),
-    path("health/ready", health.ready, name="health-ready"),
+    path("health/ready", health.ReadyView.as_view(dependencies=DEPENDENCIES), name="health-ready"),
+    path("metrics", metrics.page, name="metrics"),
     path("favicon.ico", RedirectView.as_view(url="/static/slipway/favicon.svg", permanent=True)),
     path("admin/", admin.site.urls),
     path("api/v1/", include("platform_api.tenancy.api.urls")),

@@ -6,8 +6,18 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "platform_api.settings.productio
 # The server's many threads share a pool; commands and workers keep one connection each.
 os.environ.setdefault("SLIPWAY_DATABASE_POOL_SIZE", "16")
 
+from django.conf import settings
+
+from platform_api.core.metrics_folder import metrics_folder_open
+
+if settings.METRICS_TOKEN:  # nobody else would ever ask for them
+    metrics_folder_open(settings.METRICS_DIR)
+
 from django.core.wsgi import get_wsgi_application
 
 import platform_api.celery  # noqa: F401 - tasks bind to this application
+from platform_api.core.leaving import on_leaving
+from platform_api.core.waiting import room
 
 application = get_wsgi_application()
+on_leaving(room.empty)

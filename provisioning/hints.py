@@ -2,10 +2,11 @@
 
 import logging
 from collections.abc import Iterable
-from uuid import UUID
 
 from celery import current_app
 from kombu.exceptions import OperationalError
+
+from provisioning.models import Run
 
 logger = logging.getLogger(__name__)
 
@@ -13,14 +14,17 @@ TASK = "provisioning.run_hint"
 """Named by text, because tasks call services and services must not call tasks."""
 
 
-def hints_send(run_ids: Iterable[UUID]) -> int:
+def hints_send(runs: Iterable[Run]) -> int:
     """Tell workers of runs that wait, and return how many were told before the broker failed, if it did.
+
+    A hint carries the correlation id and the trace of the order, so that what a worker logs of it can be found by them.
 
     A broker that does not answer costs its socket timeout and a log line: the rows wait, and are swept again.
     """
     sent = 0
-    for run_id in run_ids:
-        signature = current_app.signature(TASK, kwargs={"run_id": str(run_id)})
+    for run in runs:
+        told = {"run_id": str(run.pk), "correlation_id": run.correlation_id, "traceparent": run.traceparent}
+        signature = current_app.signature(TASK, kwargs=told)
         try:
             signature.apply_async(retry=False, ignore_result=True)
         except OperationalError:

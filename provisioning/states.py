@@ -78,6 +78,10 @@ class EnvironmentStatus(TextChoices):
     CLOSED = "closed", "Gone"
 
 
+UNDER_WAY = frozenset({EnvironmentStatus.CREATING, EnvironmentStatus.DELETING})
+"""What an environment does not stay; it is final for whoever waits when it is neither."""
+
+
 class Standing(StrEnum):
     """What one resource says of the environment that it is in."""
 

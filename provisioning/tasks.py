@@ -14,6 +14,7 @@ from celery.signals import worker_before_create_process, worker_init, worker_pro
 from django.conf import settings
 from django.db import close_old_connections
 
+from platform_api.core import correlation
 from platform_api.process.programs import ProgramMissingError, terraform_find
 from platform_api.terraform.local import LocalTerraform
 from platform_api.terraform.toolchain import toolchain_make
@@ -67,13 +68,16 @@ def _prepare(**_: object) -> None:
 
 
 @shared_task(name="provisioning.run_hint", ignore_result=True)
-def run_hint(*, run_id: str, **_future: object) -> None:
+def run_hint(*, run_id: str, correlation_id: str = "-", traceparent: str = "", **_future: object) -> None:
     """Carry out the run that the hint names, or whatever waits; do nothing where nothing does.
 
     Args:
         run_id: The run that the dispatcher had in mind.
+        correlation_id: The exchange that it goes back to.
+        traceparent: The trace that it belongs to.
         **_future: What a newer dispatcher may say; this worker does not know it.
     """
     close_old_connections()  # one that broke since the last task is replaced, not used
-    carried = run_carry_out(_worker(), hint=UUID(run_id))
-    logger.info("hint at %s: carried out %s", run_id, carried)
+    with correlation.bound(correlation_id, traceparent=traceparent):
+        carried = run_carry_out(_worker(), hint=UUID(run_id))
+        logger.info("hint at %s: carried out %s", run_id, carried)

@@ -13,7 +13,7 @@ from catalog.models.connections import ConnectionKind, Tier
 from catalog.services.connections import connection_ensure
 from catalog.services.publishing import version_publish
 from governance.services.quotas import quota_change, quota_reserve_together
-from platform_api.core import clock
+from platform_api.core import clock, tracing
 from platform_api.core.ids import new_id
 from platform_api.process.programs import Program
 from platform_api.terraform.spec import Template
@@ -207,6 +207,7 @@ class Orders:
             quota=[],
             decisions=[],
             correlation_id=f"ask-{resource.pk.hex[-8:]}-{resource.generation}",
+            traceparent=tracing.traceparent(),
             created_at=clock.now(),
         )
 
@@ -231,6 +232,7 @@ def run_insert(ask: ProvisioningRequest, **columns: Any) -> Run:
             "parameters": ask.parameters,
             "not_before": clock.now(),
             "correlation_id": ask.correlation_id,
+            "traceparent": ask.traceparent,
             "created_at": clock.now(),
             **columns,
         }

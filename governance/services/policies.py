@@ -13,12 +13,14 @@ from governance.engine.policy_set import Level, PolicySet, PolicySetError, Stage
 from governance.engine.wire import BUDGET_SECONDS
 from governance.models import PolicyDecision, PolicyOutcome
 from governance.services.policy_client import HelperSilentError, ask
+from platform_api.core import spending
 from platform_api.core.errors import RequestRefusedError, UnavailableError
 from platform_api.core.pointers import pointer
 from platform_api.core.sealing import seal
 
 logger = logging.getLogger(__name__)
 
+_NOTHING = b'{"stage":"plan","input":{}}'
 TRY_AGAIN = "Try again; if it stays, tell the platform team."
 
 
@@ -123,7 +125,8 @@ def policy_decide(*, stage: Stage, value: msgspec.Struct) -> Decision:
     try:
         encoded = canonical.encode(canonical.normalize(msgspec.to_builtins(value)))
         body = b'{"stage":"%s","input":%s}' % (stage.value.encode(), encoded)
-        received = ask(body, path=settings.POLICY_SOCKET, timeout_seconds=BUDGET_SECONDS[stage])
+        with spending.on_policies():
+            received = ask(body, path=settings.POLICY_SOCKET, timeout_seconds=BUDGET_SECONDS[stage])
         answer = msgspec.json.decode(received, type=Answer)
     except canonical.InputRefusedError as error:
         detail = f"The policies cannot judge this: {error}"
@@ -134,6 +137,15 @@ def policy_decide(*, stage: Stage, value: msgspec.Struct) -> Decision:
     if answer.error is not None:
         return _failure(stage, encoded, answer.error)
     return _decision(stage, encoded, answer)
+
+
+def policy_check() -> None:
+    """Return when the policy helper answers; nothing is judged that anybody asked for, and nothing is recorded.
+
+    Raises:
+        HelperSilentError: It does not, or not within the time that an order has.
+    """
+    ask(_NOTHING, path=settings.POLICY_SOCKET, timeout_seconds=BUDGET_SECONDS[Stage.REQUEST])
 
 
 def policy_require(decision: Decision) -> None:

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+from platform_api.core import tracing
+
 _current: ContextVar[str] = ContextVar("correlation_id", default="-")
 
 
@@ -14,19 +16,26 @@ def current() -> str:
 
 
 @contextmanager
-def bound(correlation_id: str) -> Iterator[None]:
-    """Make an id the current one for a while: during an exchange, or while a worker goes on with what one began."""
+def bound(correlation_id: str, *, traceparent: str = "") -> Iterator[None]:
+    """Make an id the current one for a while: during an exchange, or while a worker goes on with what one began.
+
+    Args:
+        correlation_id: The id.
+        traceparent: The trace that this goes on with, as a span of its own; a new trace where it names none.
+    """
     token = _current.set(correlation_id)
     try:
-        yield
+        with tracing.bound(tracing.span_of(traceparent)):
+            yield
     finally:
         _current.reset(token)
 
 
 class CorrelationFilter(logging.Filter):
-    """Put the current id on every log record."""
+    """Put the current ids on every log record."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Add the field; never drop a record."""
+        """Add the fields; never drop a record."""
         record.correlation_id = _current.get()
+        record.trace_id = tracing.trace_id()
         return True

@@ -9,6 +9,8 @@ from platform_api.settings.components.database import databases
 from platform_api.settings.components.fleet import fleet_database, fleet_valkey
 from platform_api.settings.components.governance import policy_places, quota_defaults
 from platform_api.settings.components.logs import logs
+from platform_api.settings.components.metrics import metrics_folder, metrics_token
+from platform_api.settings.components.rates import rates
 from platform_api.settings.components.rest import REST_FRAMEWORK, SPECTACULAR_SETTINGS  # noqa: F401 - settings by their names
 
 BASE_DIR = Path(__file__).resolve().parents[2]
@@ -39,6 +41,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "platform_api.core.http.correlation.CorrelationMiddleware",
+    "platform_api.core.http.exchanges.ExchangeMiddleware",
     "platform_api.core.http.security.SecurityHeadersMiddleware",
     "platform_api.core.http.sanity.AddressSanityMiddleware",
     "django.middleware.security.SecurityMiddleware",
@@ -107,4 +110,8 @@ WORKER_DIR = worker.folder(BASE_DIR)
 WORKER_SLOTS = worker.slots()
 WORKER_POOLS = worker.pools()
 LEASE_SECONDS = worker.lease_seconds()
+RATES = rates()
+API_THREADS = env.integer("SLIPWAY_API_THREADS", default=64, minimum=2, maximum=1024)
+METRICS_TOKEN = metrics_token()
+METRICS_DIR = metrics_folder(BASE_DIR)
 LOGGING = logs(is_json=False, level=env.text("SLIPWAY_LOG_LEVEL", default="INFO"))

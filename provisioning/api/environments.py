@@ -16,24 +16,35 @@ from platform_api.core.errors import RequestRefusedError
 from platform_api.core.http.paging import FilterInvalidError
 from platform_api.core.http.shapes import body_judge, body_read, shape_response
 from platform_api.core.http.views import ListView
+from platform_api.core.http.waiting import RETRY_SECONDS, WAIT, Held, held, wait_seconds
 from platform_api.core.shapes import Body
 from platform_api.tenancy.api.permissions import caller_of
 from platform_api.tenancy.models import Project
 from platform_api.tenancy.models.scopes import Scope
 from platform_api.tenancy.models.teams import SLUG_PATTERN, slug_validator
 from platform_api.tenancy.selectors.projects import project_get
-from provisioning.api.requests import RETRY_SECONDS, Reason, Slug, Ticket
+from provisioning.api.requests import Reason, Slug, Ticket
 from provisioning.models import Environment
 from provisioning.models.environments import Tier
-from provisioning.selectors.environment_shapes import EnvironmentShape, environment_shape, environment_url
+from provisioning.selectors.environment_shapes import (
+    EnvironmentShape,
+    environment_shape,
+    environment_status_of,
+    environment_url,
+)
 from provisioning.selectors.environments import environment_get, environment_named, environments_visible
 from provisioning.services.environments.closing import environment_delete
 from provisioning.services.environments.composing import composed_ensure
 from provisioning.services.environments.ensuring import environment_ensure
 from provisioning.services.environments.judging import EnvironmentAsk
+from provisioning.states import UNDER_WAY
 
 MOST_TTL_SECONDS = 366 * 86400
 """More than any offering allows; keeps the sum with the present moment within the calendar."""
+
+ACCEPTED = 202
+DELETED = {200: EnvironmentShape, 202: EnvironmentShape}
+"""What a deletion is answered with: done, for who waited for that, or accepted."""
 
 CONFIRM = OpenApiParameter("confirm", str, required=True, description="The environment's name, repeated.")
 
@@ -131,11 +142,37 @@ def _ensure(body: EnvironmentBody, *, project: Project, name: str, caller: Calle
     return composed_ensure(ask=ask, project=project, name=name, caller=caller)
 
 
-def _answer(caller: Caller, environment: Environment, *, status: int) -> HttpResponse:
-    """Answer with an environment as it stands now; what is still under way says when to look again."""
-    shown = environment_shape(environments_visible(caller=caller).get(pk=environment.pk))
-    headers = {"retry_after": str(RETRY_SECONDS)} if status == 202 else {}  # noqa: PLR2004 - Accepted
+def _held(caller: Caller, environment: Environment, *, seconds: int) -> Held[Environment]:
+    """Hold an answer while an environment is being made or given back."""
+    return held(
+        environment,
+        read=lambda: environments_visible(caller=caller).get(pk=environment.pk),
+        is_final=lambda found: environment_status_of(found) not in UNDER_WAY,
+        seconds=seconds,
+    )
+
+
+def _answer(caller: Caller, environment: Environment, *, status: int, seconds: int) -> HttpResponse:
+    """Answer with an environment as it stands; what is still under way says when to look again.
+
+    Args:
+        caller: Who asks.
+        environment: Which one.
+        status: What is answered; 202 becomes 200 where the caller waited, and it is under way no more.
+        seconds: For how long the answer may be held.
+    """
+    end = _held(caller, environments_visible(caller=caller).get(pk=environment.pk), seconds=seconds)
+    if status == ACCEPTED and seconds and end.is_final:
+        status = 200
+    headers = {"retry_after": str(RETRY_SECONDS)} if status == ACCEPTED else end.headers
+    shown = environment_shape(end.found)
     return shape_response(shown, status=status, location=environment_url(environment), **headers)
+
+
+def _read(caller: Caller, environment: Environment, *, seconds: int) -> HttpResponse:
+    """Answer with an environment that is only looked at."""
+    end = _held(caller, environment, seconds=seconds)
+    return shape_response(environment_shape(end.found), status=200, **end.headers)
 
 
 class EnvironmentList(ListView):
@@ -175,21 +212,20 @@ class EnvironmentDetail(APIView):
 
     scopes: ClassVar[dict[str, Scope]] = {"GET": Scope.RESOURCES_READ, "DELETE": Scope.REQUESTS_WRITE}
 
-    @extend_schema(operation_id="environment_get", responses=EnvironmentShape)
+    @extend_schema(operation_id="environment_get", responses=EnvironmentShape, parameters=[WAIT])
     def get(self, request: Request, environment_id: str) -> HttpResponse:
         """Show an environment: status, cost and outputs of the whole; a closed one too."""
-        found = environment_get(caller=caller_of(request), environment=environment_id)
-        return shape_response(environment_shape(found))
+        caller, seconds = caller_of(request), wait_seconds(request)
+        found = environment_get(caller=caller, environment=environment_id)
+        return _read(caller, found, seconds=seconds)
 
-    @extend_schema(
-        operation_id="environment_delete", request=None, responses={202: EnvironmentShape}, parameters=[CONFIRM]
-    )
+    @extend_schema(operation_id="environment_delete", request=None, responses=DELETED, parameters=[CONFIRM, WAIT])
     def delete(self, request: Request, environment_id: str) -> HttpResponse:
         """Give an environment back with everything in it; asked again, what failed is tried again."""
-        caller = caller_of(request)
+        caller, seconds = caller_of(request), wait_seconds(request)
         found = environment_get(caller=caller, environment=environment_id)
         environment_delete(caller=caller, environment=found, confirm=request.query_params.get("confirm"))
-        return _answer(caller, found, status=202)
+        return _answer(caller, found, status=ACCEPTED, seconds=seconds)
 
 
 class EnvironmentOfProject(APIView):
@@ -201,38 +237,37 @@ class EnvironmentOfProject(APIView):
         "DELETE": Scope.REQUESTS_WRITE,
     }
 
-    @extend_schema(operation_id="environment_named_get", responses=EnvironmentShape)
+    @extend_schema(operation_id="environment_named_get", responses=EnvironmentShape, parameters=[WAIT])
     def get(self, request: Request, project: str, name: str) -> HttpResponse:
         """Show the environment that stands under a name."""
-        caller = caller_of(request)
+        caller, seconds = caller_of(request), wait_seconds(request)
         found = project_get(caller=caller, project=project)
-        return shape_response(environment_shape(environment_named(caller=caller, project=found, name=name)))
+        return _read(caller, environment_named(caller=caller, project=found, name=name), seconds=seconds)
 
     @extend_schema(
         operation_id="environment_ensure",
         request=EnvironmentBody,
         responses={200: EnvironmentShape, 201: EnvironmentShape, 202: EnvironmentShape},
+        parameters=[WAIT],
     )
     def put(self, request: Request, project: str, name: str) -> HttpResponse:
         """Order or make the environment, or leave it as it is; safe to repeat and to race.
 
         202 when it was ordered just now and is being made, 201 when it was made empty, 200 when it was there.
         """
-        body = _body_of(request.data)
+        seconds, body = wait_seconds(request), _body_of(request.data)
         _require_name(name)
         caller = caller_of(request)
         found = project_get(caller=caller, project=project)
         environment, is_new = _ensure(body, project=found, name=name, caller=caller)
-        made = 201 if body.offering is None else 202
-        return _answer(caller, environment, status=made if is_new else 200)
+        made = 201 if body.offering is None else ACCEPTED
+        return _answer(caller, environment, status=made if is_new else 200, seconds=seconds)
 
-    @extend_schema(
-        operation_id="environment_named_delete", request=None, responses={202: EnvironmentShape}, parameters=[CONFIRM]
-    )
+    @extend_schema(operation_id="environment_named_delete", request=None, responses=DELETED, parameters=[CONFIRM, WAIT])
     def delete(self, request: Request, project: str, name: str) -> HttpResponse:
         """Give the environment back that stands under a name; the same as by its id."""
-        caller = caller_of(request)
+        caller, seconds = caller_of(request), wait_seconds(request)
         found = project_get(caller=caller, project=project)
         environment = environment_named(caller=caller, project=found, name=name)
         environment_delete(caller=caller, environment=environment, confirm=request.query_params.get("confirm"))
-        return _answer(caller, environment, status=202)
+        return _answer(caller, environment, status=ACCEPTED, seconds=seconds)

@@ -1,7 +1,9 @@
 """Asks: submitted, listed, watched."""
 
+from contextlib import suppress
 from typing import Annotated, Any, ClassVar, Literal
 
+from django.db import DatabaseError
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -13,6 +15,7 @@ from platform_api.core.callers import Caller
 from platform_api.core.errors import RequestRefusedError
 from platform_api.core.http.shapes import body_judge, body_read, shape_response
 from platform_api.core.http.views import ListView
+from platform_api.core.http.waiting import RETRY_SECONDS, WAIT, Held, held, wait_seconds
 from platform_api.core.shapes import Body
 from platform_api.idempotency.services.keys import MAX_KEY_LENGTH, OrderKey, fingerprint_of
 from platform_api.tenancy.api.permissions import caller_of
@@ -25,10 +28,9 @@ from provisioning.selectors.shapes import RequestShape, request_shape
 from provisioning.services.ordering.asks import Answer, Change, Exchange, NewResource
 from provisioning.services.ordering.changing import resource_change
 from provisioning.services.ordering.provisioning import resource_order
-from provisioning.states import Operation
+from provisioning.states import FINAL_REQUEST, Operation
 
 KEY_HEADER = "Idempotency-Key"
-RETRY_SECONDS = 1
 
 Slug = Annotated[str, Meta(min_length=1, max_length=100)]
 Name = Annotated[
@@ -94,13 +96,43 @@ def exchange_of(request: Request, *, route: str, body: Any) -> Exchange:
     return Exchange(caller=caller, order_key=order_key)
 
 
-def answer_response(answer: Answer) -> HttpResponse:
-    """Answer 202 with the request, where to watch it, and when to look again."""
+def answer_response(answer: Answer, *, caller: Caller, seconds: int) -> HttpResponse:
+    """Answer 202 with the request, where to watch it, and when to look again; 200 once it is final.
+
+    Args:
+        answer: What was accepted, or had been.
+        caller: Who asked.
+        seconds: For how long the answer may be held until the request is final.
+    """
     response = shape_response(answer.body, status=202, location=answer.location, retry_after=str(RETRY_SECONDS))
     response.headers["ETag"] = '"1"'
+    if seconds:
+        with suppress(DatabaseError):  # it was accepted; whoever cannot be told what became of it is told that
+            response = _followed(answer, caller=caller, seconds=seconds)
     if answer.is_replay:
         response.headers["Idempotency-Replayed"] = "true"
     return response
+
+
+def _followed(answer: Answer, *, caller: Caller, seconds: int) -> HttpResponse:
+    """Hold an answer until the request is final, and show it as it is then."""
+    end = _held(caller, answer.location.rpartition("/")[2], seconds=seconds)
+    status = 200 if end.is_final else 202
+    return _shown(end.found, status=status, location=answer.location, **end.headers)
+
+
+def _held(caller: Caller, request: str, *, seconds: int) -> Held[ProvisioningRequest]:
+    """Read a request, and hold the answer until it has ended."""
+
+    def read() -> ProvisioningRequest:
+        return request_get(caller=caller, request=request)
+
+    return held(read(), read=read, is_final=lambda found: found.status in FINAL_REQUEST, seconds=seconds)
+
+
+def _shown(request: ProvisioningRequest, *, status: int, **headers: str) -> HttpResponse:
+    shape = request_shape(request)
+    return shape_response(shape, status=status, etag=f'"{request.version}"', **headers)
 
 
 def body_of(data: Any) -> RequestBody:
@@ -195,17 +227,19 @@ class RequestList(ListView):
     @extend_schema(
         operation_id="request_submit",
         request=RequestBody,
-        responses={202: RequestShape},
+        responses={200: RequestShape, 202: RequestShape},
         parameters=[
             OpenApiParameter(
                 KEY_HEADER, str, OpenApiParameter.HEADER, description="Makes it safe to repeat the call for 24 h."
-            )
+            ),
+            WAIT,
         ],
     )
     def post(self, request: Request) -> HttpResponse:
         """Submit an ask; what is accepted is carried out, whatever happens to this connection."""
-        body = body_of(request.data)
-        return answer_response(submit(body, exchange_of(request, route="requests", body=request.data)))
+        seconds, body = wait_seconds(request), body_of(request.data)
+        answer = submit(body, exchange_of(request, route="requests", body=request.data))
+        return answer_response(answer, caller=caller_of(request), seconds=seconds)
 
 
 class RequestDetail(APIView):
@@ -213,8 +247,9 @@ class RequestDetail(APIView):
 
     scopes: ClassVar[dict[str, Scope]] = {"GET": Scope.REQUESTS_READ}
 
-    @extend_schema(operation_id="request_get", responses=RequestShape)
+    @extend_schema(operation_id="request_get", responses=RequestShape, parameters=[WAIT])
     def get(self, request: Request, request_id: str) -> HttpResponse:
         """Show a request, with where its run stands."""
-        found = request_get(caller=caller_of(request), request=request_id)
-        return shape_response(request_shape(found), etag=f'"{found.version}"')
+        caller, seconds = caller_of(request), wait_seconds(request)
+        end = _held(caller, request_id, seconds=seconds)
+        return _shown(end.found, status=200, **end.headers)

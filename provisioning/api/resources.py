@@ -11,6 +11,7 @@ from rest_framework.views import APIView
 from catalog.selectors.offerings import newest_version, newest_versions
 from platform_api.core.http.shapes import body_read, shape_response
 from platform_api.core.http.views import ListView
+from platform_api.core.http.waiting import WAIT, wait_seconds
 from platform_api.core.ids import Prefix, parse
 from platform_api.core.shapes import Body, Shape
 from platform_api.tenancy.api.permissions import caller_of
@@ -22,6 +23,9 @@ from provisioning.selectors.resources import resource_get, resources_told
 from provisioning.selectors.shapes import RequestShape, ResourceShape, resource_shape
 from provisioning.services.resources import credentials_reveal
 
+SUBMITTED = {200: RequestShape, 202: RequestShape}
+"""What an ask is answered with: final, for who waited for that, or accepted."""
+
 
 def _newest(resource: Resource) -> str:
     return newest_version(resource.offering_version.offering_id) or resource.offering_version.version
@@ -30,7 +34,9 @@ def _newest(resource: Resource) -> str:
 def _submit(request: Request, data: dict[str, Any]) -> HttpResponse:
     """Hand a short form to the service as the request that it stands for."""
     parse(Prefix.RESOURCE, data["resource"])  # what can be no id is not found; it is no fault of a body
-    return answer_response(submit(body_of(data), exchange_of(request, route="requests", body=data)))
+    seconds = wait_seconds(request)
+    answer = submit(body_of(data), exchange_of(request, route="requests", body=data))
+    return answer_response(answer, caller=caller_of(request), seconds=seconds)
 
 
 class ResourceList(ListView):
@@ -88,7 +94,7 @@ class ResourceDetail(APIView):
         found = resource_get(caller=caller_of(request), resource=resource_id)
         return shape_response(resource_shape(found, newest_version=_newest(found)))
 
-    @extend_schema(operation_id="resource_update", request=UpdateBody, responses={202: RequestShape})
+    @extend_schema(operation_id="resource_update", request=UpdateBody, responses=SUBMITTED, parameters=[WAIT])
     def patch(self, request: Request, resource_id: str) -> HttpResponse:
         """Ask for a change; the same as a request with operation ``update``."""
         body_read(UpdateBody, request.data)
@@ -98,8 +104,11 @@ class ResourceDetail(APIView):
     @extend_schema(
         operation_id="resource_deprovision",
         request=None,
-        responses={202: RequestShape},
-        parameters=[OpenApiParameter("confirm", str, required=True, description="The resource's name, repeated.")],
+        responses=SUBMITTED,
+        parameters=[
+            OpenApiParameter("confirm", str, required=True, description="The resource's name, repeated."),
+            WAIT,
+        ],
     )
     def delete(self, request: Request, resource_id: str) -> HttpResponse:
         """Ask for the resource to be given back; the same as a request with operation ``deprovision``."""
@@ -141,7 +150,7 @@ class CredentialsRotate(APIView):
 
     scopes: ClassVar[dict[str, Scope]] = {"POST": Scope.REQUESTS_WRITE}
 
-    @extend_schema(operation_id="credentials_rotate", request=RotateBody, responses={202: RequestShape})
+    @extend_schema(operation_id="credentials_rotate", request=RotateBody, responses=SUBMITTED, parameters=[WAIT])
     def post(self, request: Request, resource_id: str) -> HttpResponse:
         """Ask for new credentials, after which the old ones log in no more; as a request with operation ``rotate``."""
         body_read(RotateBody, request.data)

@@ -12,6 +12,7 @@ from rest_framework.views import APIView
 from platform_api.core.http.paging import FilterInvalidError
 from platform_api.core.http.shapes import body_read, shape_response
 from platform_api.core.http.views import ListView
+from platform_api.core.http.waiting import WAIT, held, wait_seconds
 from platform_api.core.shapes import Body, Shape
 from platform_api.tenancy.api.permissions import caller_of
 from platform_api.tenancy.models.scopes import Scope
@@ -20,6 +21,7 @@ from provisioning.models import LogLine, Run
 from provisioning.selectors.resources import run_get, runs_told
 from provisioning.selectors.shapes import LogLineShape, RunShape, log_line_shape, run_shape
 from provisioning.services.runs import run_cancel
+from provisioning.states import FINAL_RUN
 
 LOG_LINES = 500
 """Lines of one answer; the next is asked for with ``after``."""
@@ -53,10 +55,16 @@ class RunDetail(APIView):
 
     scopes: ClassVar[dict[str, Scope]] = {"GET": Scope.REQUESTS_READ}
 
-    @extend_schema(operation_id="run_get", responses=RunShape)
+    @extend_schema(operation_id="run_get", responses=RunShape, parameters=[WAIT])
     def get(self, request: Request, run_id: str) -> HttpResponse:
         """Show a run: steps, progress, plan, failure."""
-        return shape_response(run_shape(run_get(caller=caller_of(request), run=run_id)))
+        caller, seconds = caller_of(request), wait_seconds(request)
+
+        def read() -> Run:
+            return run_get(caller=caller, run=run_id)
+
+        end = held(read(), read=read, is_final=lambda run: run.status in FINAL_RUN, seconds=seconds)
+        return shape_response(run_shape(end.found), status=200, **end.headers)
 
 
 class LogShape(Shape):

@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models import Q
 
 from catalog.models import OfferingVersion, Plan
+from platform_api.core import tracing
 from platform_api.core.ids import new_id
 from platform_api.tenancy.models import Project
 from provisioning.models.environments import Environment
@@ -35,6 +36,7 @@ class ProvisioningRequest(models.Model):
     decisions = models.JSONField(help_text="What each policy said.")
     policy_decision_id = models.UUIDField(null=True)
     correlation_id = models.CharField(max_length=64)
+    traceparent = models.CharField(max_length=tracing.LENGTH, default="", db_default="")
     failure = models.JSONField(null=True)
     version = models.PositiveIntegerField(default=1, help_text="Counts changes; the ETag.")
     created_at = models.DateTimeField()

@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models import Q
 
 from catalog.models import OfferingVersion, Plan
+from platform_api.core import tracing
 from platform_api.core.ids import new_id
 from platform_api.tenancy.models import Project
 from provisioning.models.requests import ProvisioningRequest
@@ -56,6 +57,7 @@ class Run(models.Model):
     plan_digest = models.CharField(max_length=80, blank=True, default="")
     failure = models.JSONField(null=True)
     correlation_id = models.CharField(max_length=64)
+    traceparent = models.CharField(max_length=tracing.LENGTH, default="", db_default="")
     created_at = models.DateTimeField()
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)

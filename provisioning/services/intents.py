@@ -13,6 +13,7 @@ from django.db.models import BooleanField, Exists, ExpressionWrapper, F, OuterRe
 
 from catalog.selectors.orderables import judge_of
 from platform_api.audit.services.events import event_record
+from platform_api.core import correlation
 from platform_api.core.callers import Caller
 from platform_api.core.ids import new_id
 from platform_api.core.judgement import Finding
@@ -23,9 +24,9 @@ from provisioning.states import LIVE_RESOURCE, LIVE_RUN, Desired, Operation, Req
 _INSERT = """
 INSERT INTO run (id, resource_id, provisioning_request_id, project_id, operation, status, generation,
     offering_version_id, plan_id, parameters, pool, priority, not_before, worker_min_version, attempt, cancel_reason,
-    steps, plan_digest, correlation_id, created_at)
+    steps, plan_digest, correlation_id, traceparent, created_at)
 SELECT %(id)s::uuid, resource_id, id, project_id, operation, %(status)s, generation, offering_version_id, plan_id,
-    parameters, 'default', 100, clock_timestamp(), 1, 0, '', '[]', '', correlation_id, clock_timestamp()
+    parameters, 'default', 100, clock_timestamp(), 1, 0, '', '[]', '', correlation_id, traceparent, clock_timestamp()
 FROM provisioning_request WHERE id = %(request)s::uuid
 ON CONFLICT DO NOTHING
 """
@@ -93,15 +94,16 @@ def run_make_missing(*, resource_id: UUID, caller: Caller) -> UUID | None:
         cursor.execute(_INSERT, {"id": run_id, "status": RunStatus.PENDING.value, "request": wanted.pk})
         if not cursor.rowcount:
             return None
-        event_record(
-            caller=own,
-            action="run.pending",
-            object_type="run",
-            object_id=run_id,
-            object_name=f"{wanted.operation} run",
-            team_id=wanted.resource.project.team_id,
-            project_id=wanted.project_id,
-        )
+        with correlation.bound(wanted.correlation_id, traceparent=wanted.traceparent):
+            event_record(
+                caller=own,
+                action="run.pending",
+                object_type="run",
+                object_id=run_id,
+                object_name=f"{wanted.operation} run",
+                team_id=wanted.resource.project.team_id,
+                project_id=wanted.project_id,
+            )
     return run_id
 
 

@@ -7,6 +7,7 @@ pieces could not be. One that fails is logged, met again by the next pass, and s
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from itertools import islice
 from typing import TypeVar
@@ -17,6 +18,7 @@ from django.db.models import Q, QuerySet
 
 from platform_api.audit.models import Outcome
 from platform_api.audit.services.events import event_record
+from platform_api.core import correlation
 from platform_api.core.callers import Caller, system_caller
 from provisioning.models import Run
 from provisioning.services.environments.advancing import environment_advance, environments_unadvanced
@@ -57,7 +59,7 @@ UPDATE run SET hinted_at = clock_timestamp() WHERE id IN (
           AND hinted_at > clock_timestamp() - make_interval(secs => %(hint_seconds)s)))
     FOR NO KEY UPDATE SKIP LOCKED
 )
-RETURNING id, priority
+RETURNING id, priority, correlation_id, traceparent
 """
 
 LOST = RunFailure(
@@ -116,7 +118,7 @@ def _reap(caller: Caller, run_id: UUID, resource_id: UUID) -> bool:
     * what waits between two steps of one worker, which no commit shows: ``errored``, for it has no way back;
     * applying may have done anything: through ``recovering`` to ``errored``, with what the newest state knows.
     """
-    with transaction.atomic():
+    with transaction.atomic(), ExitStack() as stack:
         resource_lock(resource_id)
         rows = _lost().select_for_update(no_key=True, of=("self",))
         run = rows.select_related("resource__project__team", "resource__plan", "resource__environment").filter(
@@ -127,6 +129,7 @@ def _reap(caller: Caller, run_id: UUID, resource_id: UUID) -> bool:
         logger.warning("run %s: its worker %s is lost", lost.pk, lost.lease_owner)
         own = replace(caller, correlation_id=lost.correlation_id)
         has_applied = lost.status in {RunStatus.APPLYING, RunStatus.RECOVERING}
+        stack.enter_context(correlation.bound(lost.correlation_id, traceparent=lost.traceparent))
         if lost.cancel_requested_at is not None and not has_applied:
             _give_up(own, lost, canceled(), has_applied=False, is_canceled=True)
         elif lost.status == RunStatus.PLANNING and lost.attempt < MAX_ATTEMPTS:

@@ -17,6 +17,7 @@ from platform_api.core.errors import (
 )
 from platform_api.core.http import problems
 from platform_api.core.http.errors import TokenMissingError, as_slipway_error
+from platform_api.core.http.rates import attempt_judged
 from platform_api.core.http.routes import route_of
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -24,8 +25,8 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 def exception_handler(exc: Exception, context: dict[str, Any]) -> Response:
     """Answer any exception of a view; nothing leaves as a traceback."""
-    error = as_slipway_error(exc)
     request = context["request"]
+    error = attempt_judged(as_slipway_error(exc), request)
     set_rollback()
     caller = getattr(request, "_user", None)  # .user would authenticate again, and fail again
     if not isinstance(caller, Caller):

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from platform_api.audit.models import AuditEvent, Outcome
+from platform_api.core import tracing
 from platform_api.core.callers import Caller
 
 NAME_LENGTH = 300
@@ -54,6 +55,7 @@ def event_record(
         auth_method=caller.auth_method,
         ip=caller.ip,
         correlation_id=caller.correlation_id,
+        trace_id=tracing.trace_id(),
         action=action,
         object_type=object_type,
         object_id=object_id,

@@ -12,11 +12,14 @@ def logs(*, is_json: bool, level: str) -> dict[str, Any]:
     """
     formatters: dict[str, dict[str, Any]] = {
         "json": {
-            "()": "pythonjsonlogger.json.JsonFormatter",
-            "format": "%(asctime)s %(levelname)s %(name)s %(message)s %(correlation_id)s",
+            "()": "platform_api.core.logs.JsonLineFormatter",
+            "format": "%(asctime)s %(levelname)s %(name)s %(message)s %(correlation_id)s %(trace_id)s",
             "rename_fields": {"asctime": "at", "levelname": "level", "name": "logger"},
         },
-        "line": {"format": "%(asctime)s %(levelname)-7s %(name)s [%(correlation_id)s] %(message)s"},
+        "line": {
+            "()": "platform_api.core.logs.LineFormatter",
+            "format": "%(asctime)s %(levelname)-7s %(name)s [%(correlation_id)s] %(message)s",
+        },
     }
     return {
         "version": 1,
@@ -34,5 +37,7 @@ def logs(*, is_json: bool, level: str) -> dict[str, Any]:
         "loggers": {
             name: {"level": level}
             for name in ("platform_api", "catalog", "governance", "provisioning", "django.security")
-        },
+        }
+        # Each call has one line of ours already; Django's would tell of every refusal once more.
+        | {"django.request": {"level": "ERROR"}},
     }

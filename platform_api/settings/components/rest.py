@@ -6,7 +6,10 @@ from platform_api.settings.version import version
 
 REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["platform_api.tenancy.api.authentication.ApiTokenAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["platform_api.tenancy.api.permissions.HasScope"],
+    "DEFAULT_PERMISSION_CLASSES": [
+        "platform_api.core.http.rates.WithinRate",
+        "platform_api.tenancy.api.permissions.HasScope",
+    ],
     "DEFAULT_PARSER_CLASSES": ["platform_api.core.http.parsers.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",

@@ -62,7 +62,7 @@ class Command(BaseCommand):
                     reconcile()
                     reconciled_at = time.monotonic()
                 due = runs_to_hint(slots=settings.WORKER_SLOTS)
-                sent = hints_send(run.pk for run in due)
+                sent = hints_send(due)
                 if untold := due[sent:]:
                     runs_unhint(untold)
                 for _ in listener.notifies(timeout=SWEEP_SECONDS, stop_after=1):

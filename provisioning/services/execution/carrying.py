@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from platform_api.core import correlation, sealing
+from platform_api.core import sealing, tracing
 from platform_api.core.errors import SlipwayError
 from platform_api.terraform.client import (
     AppliedRun,
@@ -93,7 +93,7 @@ def run_carry_out(worker: Worker, *, hint: UUID | None) -> UUID | None:
     claim = (_claim(worker, hint) if hint else None) or _claim(worker, None)
     if claim is None:
         return None
-    with correlation.bound(claim.correlation_id), Lease(claim, worker.terms) as lease:
+    with claim.bound(), Lease(claim, worker.terms) as lease:
         try:
             _Carrier(claim=claim, lease=lease, worker=worker, log=RunLog.resume(claim)).carry()
         except LeaseLostError:
@@ -143,7 +143,7 @@ class _Carrier:
             raise
 
     def _carry(self) -> None:
-        self.log.write(f"Attempt {self.claim.attempt} of {MAX_ATTEMPTS} begins.")
+        self.log.write(f"Attempt {self.claim.attempt} of {MAX_ATTEMPTS} begins.", event=self._origin())
         with self._step("prepare"):
             facts = run_facts(self.claim)
             credentials = credentials_ensure(self.claim, manifest=facts.manifest)
@@ -159,6 +159,10 @@ class _Carrier:
             if planned is None:
                 return
             self._apply(facts, prepared, planned)
+
+    def _origin(self) -> dict[str, Any]:
+        """Return what ties this log to the logs of all others that had to do with the order."""
+        return {"kind": "origin", "correlation_id": self.claim.correlation_id, "trace_id": tracing.trace_id()}
 
     def _adopt(self, facts: RunFacts, prepared: PreparedRun) -> bool:
         """Take over what an apply that ended unseen may have left; False where the run is over.

@@ -4,6 +4,7 @@ A write that finds no row is the proof that another took over: the writer is a z
 """
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -15,6 +16,7 @@ from psycopg import sql
 
 from platform_api.audit.models import Outcome
 from platform_api.audit.services.events import event_record
+from platform_api.core import correlation
 from platform_api.core.callers import Caller, system_caller
 from provisioning.models import Run
 from provisioning.models.runs import EPOCH_SEQUENCE
@@ -56,11 +58,16 @@ class Claim:
     operation: str
     attempt: int
     correlation_id: str
+    traceparent: str
 
     @property
     def caller(self) -> Caller:
         """The worker, as the audit trail names it."""
         return system_caller("worker", correlation_id=self.correlation_id)
+
+    def bound(self) -> AbstractContextManager[None]:
+        """Go on with the exchange and the trace that the run goes back to, for a while."""
+        return correlation.bound(self.correlation_id, traceparent=self.traceparent)
 
 
 _CLAIM = """
@@ -76,8 +83,13 @@ UPDATE run SET status = 'planning', epoch = nextval('{sequence}'), lease_owner =
     started_at = coalesce(started_at, clock_timestamp()), failure = NULL
 FROM candidate, project WHERE run.id = candidate.id AND project.id = run.project_id
 RETURNING run.id, run.resource_id, run.project_id, project.team_id, run.epoch, run.operation, run.attempt,
-    run.correlation_id
+    run.correlation_id, run.traceparent
 """
+
+_CLAIMED = (
+    *("run_id", "resource_id", "project_id", "team_id", "epoch", "operation", "attempt"),
+    *("correlation_id", "traceparent"),
+)
 
 
 def run_claim(
@@ -107,9 +119,11 @@ def run_claim(
         row = cursor.fetchone()
         if row is None:
             return None
-        names = ("run_id", "resource_id", "project_id", "team_id", "epoch", "operation", "attempt", "correlation_id")
-        claim = Claim(owner=owner, **dict(zip(names, row, strict=True)))
-        run_event(claim, RunStatus.PLANNING, after={"attempt": claim.attempt, "epoch": claim.epoch, "worker": owner})
+        claim = Claim(owner=owner, **dict(zip(_CLAIMED, row, strict=True)))
+        with claim.bound():
+            run_event(
+                claim, RunStatus.PLANNING, after={"attempt": claim.attempt, "epoch": claim.epoch, "worker": owner}
+            )
     return claim
 
 

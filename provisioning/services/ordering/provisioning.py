@@ -15,7 +15,7 @@ from catalog.selectors.orderables import NotOrderableError, Orderable, orderable
 from governance.services.policies import Decision, policy_decision_build
 from governance.services.quota_limits import quotas_ensure
 from governance.services.quotas import quota_findings
-from platform_api.core import clock
+from platform_api.core import clock, tracing
 from platform_api.core.callers import Caller
 from platform_api.core.errors import ConflictError, RequestRefusedError, UnavailableError
 from platform_api.core.ids import Prefix, new_id, show
@@ -265,6 +265,8 @@ def _parameters(submission: _Submission) -> dict[str, Any]:
         "auth_method": caller.auth_method,
         "ip": caller.ip,
         "correlation_id": caller.correlation_id,
+        "traceparent": tracing.traceparent(),
+        "trace_id": tracing.trace_id(),
         "key": key.key,
         "fingerprint": key.fingerprint,
         "location": request_url(submission.request_id),

@@ -7,7 +7,7 @@ from catalog.selectors.orderables import Orderable
 from governance.services.policies import Decision, policy_decision_record
 from governance.services.quotas import Taken
 from platform_api.audit.services.events import event_record
-from platform_api.core import clock
+from platform_api.core import clock, tracing
 from platform_api.core.callers import Caller
 from platform_api.core.ids import Prefix, new_id, show
 from provisioning.models import ProvisioningRequest, Resource
@@ -67,6 +67,7 @@ def request_write(
         decisions=decisions,
         policy_decision_id=policy_decision_id,
         correlation_id=caller.correlation_id,
+        traceparent=tracing.traceparent(),
         created_at=clock.now(),
     )
     is_new = operation == Operation.PROVISION

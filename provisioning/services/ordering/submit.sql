@@ -65,21 +65,21 @@ resource_row AS (
 request_row AS (
     INSERT INTO provisioning_request (id, operation, status, project_id, environment_id, resource_id, generation,
         offering_version_id, plan_id, parameters, reason, ticket, requested_by_id, requested_by_name, requested_by_kind,
-        quota, decisions, policy_decision_id, correlation_id, version, created_at)
+        quota, decisions, policy_decision_id, correlation_id, traceparent, version, created_at)
     SELECT %(request_id)s::uuid, 'provision', 'fulfilling', %(project_id)s::uuid, %(environment_id)s::uuid,
         %(resource_id)s::uuid, 1, %(offering_version_id)s::uuid, %(plan_id)s::uuid, %(parameters)s::jsonb,
         %(reason)s::text, %(ticket)s::text, %(caller_id)s::uuid, %(caller_name)s::text, %(caller_kind)s::text, quota,
-        %(decisions)s::jsonb, %(policy_decision_id)s::uuid, %(correlation_id)s::text, 1,
-        %(at)s::timestamptz
+        %(decisions)s::jsonb, %(policy_decision_id)s::uuid, %(correlation_id)s::text,
+        %(traceparent)s::text, 1, %(at)s::timestamptz
     FROM granted
 ),
 run_row AS (
     INSERT INTO run (id, resource_id, provisioning_request_id, project_id, operation, status, generation,
         offering_version_id, plan_id, parameters, pool, priority, not_before, worker_min_version, attempt, cancel_reason,
-        steps, plan_digest, correlation_id, created_at)
+        steps, plan_digest, correlation_id, traceparent, created_at)
     SELECT %(run_id)s::uuid, %(resource_id)s::uuid, %(request_id)s::uuid, %(project_id)s::uuid, 'provision', 'pending', 1,
         %(offering_version_id)s::uuid, %(plan_id)s::uuid, %(parameters)s::jsonb, 'default', 100, at, 1, 0, '', '[]', '',
-        %(correlation_id)s::text, at
+        %(correlation_id)s::text, %(traceparent)s::text, at
     FROM granted
 ),
 entries AS (
@@ -102,7 +102,8 @@ event AS (
         correlation_id, trace_id, action, object_type, object_id, object_name, after, outcome, code, reason,
         policy_decision)
     SELECT %(event_id)s::uuid, at, %(team_id)s::uuid, %(project_id)s::uuid, %(caller_id)s::uuid, %(caller_name)s::text,
-        %(caller_kind)s::text, %(token_id)s::uuid, %(auth_method)s::text, %(ip)s::inet, %(correlation_id)s::text, '',
+        %(caller_kind)s::text, %(token_id)s::uuid, %(auth_method)s::text, %(ip)s::inet, %(correlation_id)s::text,
+        %(trace_id)s::text,
         'request.submitted', 'provisioning_request', %(request_id)s::uuid, 'provision ' || %(name)s::text,
         %(audited)s::jsonb || jsonb_build_object('quota', quota), 'succeeded', '', %(reason)s::text,
         jsonb_build_object('decisions', %(decisions)s::jsonb)

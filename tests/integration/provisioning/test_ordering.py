@@ -1,4 +1,7 @@
-from tests.integration.provisioning.house import House, body_of, quota
+import pytest
+
+from platform_api.audit.models import AuditEvent
+from tests.integration.provisioning.house import House, ask, body_of, quota, resource_of, run_of
 
 
 def test_an_accepted_order_is_answered_with_all_that_there_is_to_watch(house: House) -> None:
@@ -38,3 +41,18 @@ def test_an_accepted_order_is_answered_with_all_that_there_is_to_watch(house: Ho
         "completed_at": None,
     }
     assert quota() == (1, 1)
+
+
+@pytest.mark.parametrize("operation", ["provision", "rotate"])
+def test_the_trace_of_the_call_goes_on_in_all_rows_that_it_makes(house: House, operation: str) -> None:
+    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+    body = ask() if operation == "provision" else {"operation": operation, "resource": house.orders}
+    answer = house.owner.client.post(
+        "/api/v1/requests", body, format="json", headers={"traceparent": f"00-{trace}-00f067aa0ba902b7-00"}
+    )
+    span = answer.headers["traceparent"]
+    run = run_of(resource_of(body_of(answer)["resource"]["id"]))
+    assert run.provisioning_request is not None
+    assert {run.traceparent, run.provisioning_request.traceparent} == {span}
+    assert span.startswith(f"00-{trace}-")
+    assert AuditEvent.objects.get(action="request.submitted", object_id=run.provisioning_request_id).trace_id == trace

@@ -14,6 +14,7 @@ from governance.models import PolicyDecision, QuotaEntry
 from governance.services.quotas import quota_reserve_together
 from platform_api.audit.models import AuditEvent
 from platform_api.audit.services.events import event_record
+from platform_api.core import correlation
 from platform_api.idempotency.models import IdempotencyKey
 from platform_api.idempotency.services.keys import OrderKey, StoredAnswer, answer_keep
 from provisioning.models import ProvisioningRequest, Resource, Run
@@ -127,6 +128,7 @@ def test_the_request_is_the_one_that_the_orm_would_write(house: House, sent: dic
         decisions=body["decisions"],
         policy_decision_id=sent["policy_decision_id"],
         correlation_id=sent["correlation_id"],
+        traceparent=sent["traceparent"],
         created_at=sent["at"],
     )
     assert columns(stored) == columns(expected)
@@ -147,6 +149,7 @@ def test_the_run_is_the_one_that_the_orm_would_write(house: House, sent: dict[st
         plan_id=sent["plan_id"],
         parameters={"connection_limit": 10, "statement_timeout_seconds": 60},
         correlation_id=sent["correlation_id"],
+        traceparent=sent["traceparent"],
         not_before=stored.created_at,
         created_at=stored.created_at,
     )
@@ -207,29 +210,30 @@ def test_the_event_is_the_one_that_the_orm_would_write(house: House, sent: dict[
     stored = AuditEvent.objects.get(pk=sent["event_id"])
     body = body_of(house.owner.client.get(sent["location"]))
     caller = house.owner.caller
-    written = event_record(
-        caller=caller,
-        action="request.submitted",
-        object_type="provisioning_request",
-        object_id=sent["request_id"],
-        object_name="provision invoices",
-        team_id=house.people.shop.pk,
-        project_id=house.people.checkout.pk,
-        after={
-            "operation": "provision",
-            "offering": "postgres-database",
-            "version": "1.0.0",
-            "plan": "small",
-            "environment": "staging",
-            "resource": body["resource"]["id"],
-            "run": body["run"]["id"],
-            "parameters": body["parameters"],
-            "ticket": "SHOP-142",
-            "quota": body["quota"],
-        },
-        reason="Own store for the invoices service",
-        policy_decision={"decisions": body["decisions"]},
-    )
+    with correlation.bound(sent["correlation_id"], traceparent=sent["traceparent"]):
+        written = event_record(
+            caller=caller,
+            action="request.submitted",
+            object_type="provisioning_request",
+            object_id=sent["request_id"],
+            object_name="provision invoices",
+            team_id=house.people.shop.pk,
+            project_id=house.people.checkout.pk,
+            after={
+                "operation": "provision",
+                "offering": "postgres-database",
+                "version": "1.0.0",
+                "plan": "small",
+                "environment": "staging",
+                "resource": body["resource"]["id"],
+                "run": body["run"]["id"],
+                "parameters": body["parameters"],
+                "ticket": "SHOP-142",
+                "quota": body["quota"],
+            },
+            reason="Own store for the invoices service",
+            policy_decision={"decisions": body["decisions"]},
+        )
     own = frozenset({"id", "at", "xid", "correlation_id"})
     assert columns(stored, but=own) == columns(AuditEvent.objects.get(pk=written.pk), but=own)
     assert stored.correlation_id == sent["correlation_id"] != ""

@@ -1,0 +1,111 @@
+"""``?wait=SECONDS``: holds an answer until what it is about is final."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from django.db import connection
+from django.db.models import Model
+from drf_spectacular.utils import OpenApiParameter
+from rest_framework.request import Request
+
+from platform_api.core import metrics, spending
+from platform_api.core.errors import MalformedError
+from platform_api.core.waiting import room
+
+MOST_SECONDS = 60
+NAME = "wait"
+RETRY_SECONDS = 1
+"""When to look again, for who was not held, or not until the end."""
+
+WAIT = OpenApiParameter(
+    NAME,
+    {"type": "integer", "minimum": 0, "maximum": MOST_SECONDS, "default": 0},
+    description="Seconds for which the answer may be held until it is final. Where it is not final then, or too many "
+    "wait already, Retry-After says when to ask again.",
+)
+
+
+class WaitInvalidError(MalformedError):
+    """``wait`` is no number of seconds that an answer is held for."""
+
+    code = "invalid_wait"
+    title = "The time to wait is not valid"
+    remedy = f"Use wait=0 to wait={MOST_SECONDS}, in whole seconds, once."
+
+
+Found = TypeVar("Found", bound=Model)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Held(Generic[Found]):
+    """What was found in the end.
+
+    Attributes:
+        found: The thing as it is now.
+        is_final: Whether nothing more will become of it by itself.
+        headers: What the answer says besides: when to look again, where somebody waits for more.
+    """
+
+    found: Found
+    is_final: bool
+    headers: dict[str, str]
+
+
+def wait_seconds(request: Request) -> int:
+    """Return for how many seconds the answer may be held; 0 where nothing is said.
+
+    Raises:
+        WaitInvalidError: Not a whole number from 0 to 60, or said twice.
+    """
+    texts = request.query_params.getlist(NAME)
+    if not texts:
+        return 0
+    text = texts[0]
+    if len(texts) > 1 or not (text.isascii() and text.isdigit() and len(text) <= 2 and int(text) <= MOST_SECONDS):  # noqa: PLR2004 - digits
+        msg = f"wait must be a whole number from 0 to {MOST_SECONDS}, given once."
+        raise WaitInvalidError(msg)
+    return int(text)
+
+
+def held(found: Found, *, read: Callable[[], Found], is_final: Callable[[Found], bool], seconds: int) -> Held[Found]:
+    """Read a thing again each time that something is heard of it, until it is final or the time is over.
+
+    No connection to the database is held meanwhile.
+
+    Args:
+        found: The thing as it was a moment ago.
+        read: Looks it up again, as the caller may see it.
+        is_final: Whether nothing more will become of it by itself.
+        seconds: How long it may take; 0 takes it as it was.
+    """
+    if not seconds or is_final(found):
+        return _told(found, is_final=is_final(found), seconds=seconds)
+    deadline = time.monotonic() + seconds
+    with room.seat(found.pk) as seat:
+        if seat is None:
+            metrics.WAITS.labels("full").inc()
+            return _told(found, is_final=False, seconds=seconds)
+        while True:
+            seat.settle()
+            found, left = read(), deadline - time.monotonic()
+            if is_final(found) or left <= 0 or room.is_emptied:
+                break
+            _let_go_of_connection()
+            began = time.monotonic()
+            seat.wait(left)
+            spending.waited(time.monotonic() - began)
+    metrics.WAITS.labels("final" if is_final(found) else "timeout").inc()
+    return _told(found, is_final=is_final(found), seconds=seconds)
+
+
+def _told(found: Found, *, is_final: bool, seconds: int) -> Held[Found]:
+    headers = {"retry_after": str(RETRY_SECONDS)} if seconds and not is_final else {}
+    return Held(found=found, is_final=is_final, headers=headers)
+
+
+def _let_go_of_connection() -> None:
+    """Give the connection back to the pool; one in the middle of a transaction stays, and nothing else can be done."""
+    if not connection.in_atomic_block:
+        connection.close()

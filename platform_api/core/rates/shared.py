@@ -1,0 +1,68 @@
+"""Buckets that all processes share, in the Valkey that also carries hints: a script, a round trip, little patience."""
+
+import hashlib
+from pathlib import Path
+
+import redis
+from redis.backoff import NoBackoff
+from redis.exceptions import NoScriptError, RedisError
+from redis.retry import Retry
+
+from platform_api.core.rates.breaker import Breaker
+from platform_api.core.rates.terms import Rate, Verdict
+
+SCRIPT = Path(__file__).with_name("take.lua").read_text(encoding="ascii")
+_DIGEST = hashlib.sha1(SCRIPT.encode(), usedforsecurity=False).hexdigest()
+
+PATIENCE_SECONDS = 0.1
+"""For one answer; a healthy Valkey gives it in a hundredth of that."""
+
+PAUSE_SECONDS = 2.0
+"""After a call without an answer, this process asks no more for so long."""
+
+
+class ValkeySilentError(Exception):
+    """No answer in time, or none that could be used; callers judge without it."""
+
+
+class SharedBuckets:
+    """One bucket a holder, for all processes together."""
+
+    def __init__(self, url: str) -> None:
+        """Connect to nothing yet.
+
+        Args:
+            url: Where the Valkey is, with its password.
+        """
+        self._client = redis.Redis.from_url(
+            url,
+            socket_timeout=PATIENCE_SECONDS,
+            socket_connect_timeout=PATIENCE_SECONDS,
+            retry=Retry(NoBackoff(), 0),
+            protocol=2,  # no greeting before the first call
+        )
+        self._breaker = Breaker(seconds=PAUSE_SECONDS)
+
+    def take(self, holder: str, rate: Rate) -> Verdict:
+        """Judge one call of a holder.
+
+        Raises:
+            ValkeySilentError: It does not answer, or did not a moment ago.
+        """
+        if not self._breaker.may_try():
+            raise ValkeySilentError
+        arguments = (1, f"slipway:rate:{holder}", rate.interval, rate.burst)
+        try:
+            try:
+                answer = self._client.evalsha(_DIGEST, *arguments)
+            except NoScriptError:  # a Valkey that was started since
+                answer = self._client.eval(SCRIPT, *arguments)
+        except RedisError as error:
+            self._breaker.failed()
+            raise ValkeySilentError from error
+        self._breaker.succeeded()
+        return Verdict.of(*answer)
+
+    def close(self) -> None:
+        """Let go of all connections."""
+        self._client.close()

@@ -1,0 +1,72 @@
+"""What one exchange has cost so far: queries, time in the database, time of policies, time spent waiting."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connection
+
+from platform_api.core import metrics
+
+
+@dataclass
+class Spent:
+    """Sums of one exchange; times in seconds.
+
+    Attributes:
+        queries: Statements sent, without BEGIN and COMMIT.
+        database_seconds: Until their answers were there.
+        policy_seconds: Until the policy helper had answered.
+        waited_seconds: Held on purpose, because the caller asked for it.
+    """
+
+    queries: int = 0
+    database_seconds: float = 0.0
+    policy_seconds: float = 0.0
+    waited_seconds: float = 0.0
+
+    def query(self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:  # noqa: FBT001 - Django's signature
+        """Run a statement and add it up; a wrapper as Django wants it."""
+        began = time.perf_counter()
+        try:
+            return execute(sql, params, many, context)
+        finally:
+            self.queries += 1
+            self.database_seconds += time.perf_counter() - began
+
+
+_current: ContextVar[Spent | None] = ContextVar("spent", default=None)
+
+
+@contextmanager
+def counted() -> Iterator[Spent]:
+    """Add up what this thread spends for a while."""
+    spent = Spent()
+    token = _current.set(spent)
+    try:
+        with connection.execute_wrapper(spent.query):
+            yield spent
+    finally:
+        _current.reset(token)
+
+
+@contextmanager
+def on_policies() -> Iterator[None]:
+    """Count a while as time of policies."""
+    began = time.perf_counter()
+    try:
+        yield
+    finally:
+        seconds = time.perf_counter() - began
+        metrics.POLICY_SECONDS.observe(seconds)
+        if (spent := _current.get()) is not None:
+            spent.policy_seconds += seconds
+
+
+def waited(seconds: float) -> None:
+    """Count seconds for which the exchange was held on purpose."""
+    if (spent := _current.get()) is not None:
+        spent.waited_seconds += seconds
