@@ -6,6 +6,6 @@ from platform_api.core.migrations import MovesGeneration
 
 
 class Migration(migrations.Migration):
-    dependencies = [("provisioning", "0004_composed_environments"), ("tenancy", "0003_generation")]
+    dependencies = [("provisioning", "0005_waiting_and_traces"), ("tenancy", "0003_generation")]
 
     operations = [MovesGeneration("environment", "environments", with_new_rows=False)]
