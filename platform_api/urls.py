@@ -2,10 +2,11 @@
 
 from django.urls import include, path
 from django.views.generic import RedirectView
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from drf_spectacular.views import SpectacularAPIView
 
 from platform_api import admin
 from platform_api.core.http import health
+from platform_api.tenancy.api.docs import DocsView
 
 urlpatterns = [
     path("health/live", health.live, name="health-live"),
@@ -16,7 +17,7 @@ urlpatterns = [
     path("api/v1/", include("catalog.api.urls")),
     path("api/v1/", include("provisioning.api.urls")),
     path("api/v1/", include("governance.api.urls")),
-    path("docs/", SpectacularSwaggerSplitView.as_view(url_name="openapi"), name="docs"),
+    path("docs/", DocsView.as_view(url_name="openapi"), name="docs"),
     path("docs/openapi.yaml", SpectacularAPIView.as_view(), name="openapi"),
 ]
 
