@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.contrib.auth import get_user
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 from drf_spectacular.utils import extend_schema
@@ -22,6 +23,7 @@ class DocsView(SpectacularSwaggerSplitView):
         """Answer with the page, or with the script that starts it."""
         response: Response = super().get(request, *args, **kwargs)  # type: ignore[no-untyped-call]  # drf-spectacular's views are untyped
         plain = request._request  # noqa: SLF001 - REST framework's own way to Django's request
-        response.data["person"] = person_of_session(user=plain.user, session=plain.session)
+        # The page asks nobody to log in, so REST framework has put its nobody into the request's user.
+        response.data["person"] = person_of_session(user=get_user(plain), session=plain.session)
         response.headers["Content-Security-Policy"] = DOCS_CONTENT_SECURITY_POLICY
         return response
