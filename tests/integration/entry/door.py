@@ -52,9 +52,9 @@ def watch_set(monkeypatch: pytest.MonkeyPatch) -> Watch:
     return watch
 
 
-def dana(**flags: bool) -> User:
-    """Make a person with a password; an auditor unless something else is said."""
-    return user_create(username="dana", caller=TESTS, password=PASSWORD, **(flags or {"is_auditor": True}))
+def dana() -> User:
+    """Make a person with a password, who is an auditor."""
+    return user_create(username="dana", caller=TESTS, password=PASSWORD, is_auditor=True)
 
 
 def log_in(client: Client, *, username: str = "dana", password: str = PASSWORD, **more: str) -> Any:

@@ -16,6 +16,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from platform_api.audit.models import AuditEvent
+from platform_api.tenancy.api.permissions import caller_of
 from platform_api.tenancy.models import Project
 from platform_api.tenancy.models.scopes import ALL, Scope
 from platform_api.tenancy.models.users import UserKind
@@ -35,7 +36,7 @@ class Mirror(APIView):
     schema = None
 
     def get(self, request: Request) -> Response:
-        caller = request.user
+        caller = caller_of(request)
         return Response({"name": caller.name, "by": caller.auth_method, "scopes": sorted(caller.scopes)})
 
     def post(self, request: Request) -> Response:
@@ -97,7 +98,7 @@ def test_the_docs_page_gives_whoever_is_in_what_a_change_needs(people: People) -
     script = client.get("/docs/?script=")
     assert "no-store" in script.headers["Cache-Control"]
     assert client.cookies["csrftoken"]["httponly"]
-    (token,) = re.findall(r'request.headers\["X-CSRFToken"\] = "(\w+)"', script.content.decode())
+    (token,) = re.findall(r'request.headers\["X-CSRFTOKEN"\] = "(\w+)"', script.content.decode())
     codes = [
         client.post("/api/v1/requests", {}, content_type="application/json", headers=headers).json()["code"]
         for headers in ({}, {"X-CSRFToken": token})

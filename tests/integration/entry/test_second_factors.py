@@ -59,7 +59,7 @@ def is_in(client: Client) -> bool:
 
 @pytest.mark.django_db
 def test_a_password_alone_lets_nobody_in_where_a_second_factor_is_demanded(demanding: None, watch: Watch) -> None:
-    dana(is_platform_admin=True)
+    dana()
     client = Client()
     assert log_in(client, next="/admin/audit/auditevent/").headers["Location"] == ENROLL
     for address in ("/admin/", "/admin/audit/auditevent/", "/api/v1/projects"):

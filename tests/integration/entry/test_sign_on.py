@@ -15,9 +15,11 @@ from django.conf import LazySettings
 from django.core.management import CommandError, call_command
 from django.test import Client
 
+from platform_api.core.keeping import Kept
 from platform_api.settings.components.identity import SignOnSettings, authentication_backends
 from platform_api.tenancy.admin.entry import sign_on
 from platform_api.tenancy.models import SignOn, User
+from platform_api.tenancy.services.sign_ons import sign_on_chosen
 from platform_api.tenancy.services.users import user_create
 from tests.databases import contents
 from tests.integration.admin.site import text_of
@@ -129,7 +131,7 @@ def test_roles_follow_the_groups_at_each_log_in(provider: Provider) -> None:
 def test_a_stranger_is_refused_where_no_user_is_made_until_an_operator_links_one(
     provider: Provider, settings: LazySettings
 ) -> None:
-    settings.SIGN_ON = replace(settings.SIGN_ON, creates_users=False)
+    settings.SIGN_ON = replace(sign_on_chosen(), creates_users=False)
     user_create(username="dana", caller=TESTS)
     client = Client()
     answer = sign_on_as(client)
@@ -153,7 +155,7 @@ def test_an_inactive_user_is_refused(provider: Provider) -> None:
 
 
 def test_a_password_is_no_way_around_the_sign_on(provider: Provider) -> None:
-    dana(is_platform_admin=True)
+    dana()
     client = Client()
     answer = log_in(client)
     assert answer.status_code == 200
@@ -282,8 +284,8 @@ def test_a_provider_that_does_not_answer_is_said_to_be_away_and_nobody_is_thrown
 ) -> None:
     inside = Client()
     sign_on_as(inside)
-    monkeypatch.setattr(sign_on, "_configurations", sign_on.Kept(setting="SIGN_ON_AGE_SECONDS"))
-    settings.SIGN_ON = replace(settings.SIGN_ON, issuer="http://127.0.0.1:1")
+    monkeypatch.setattr(sign_on, "_configurations", Kept(setting="SIGN_ON_AGE_SECONDS"))
+    settings.SIGN_ON = replace(sign_on_chosen(), issuer="http://127.0.0.1:1")
     answer = Client().get("/admin/sign-on/")
     assert answer.status_code == 503
     assert "does not answer" in text_of(answer)
@@ -291,7 +293,7 @@ def test_a_provider_that_does_not_answer_is_said_to_be_away_and_nobody_is_thrown
 
 
 def test_a_provider_by_another_name_is_not_believed(provider: Provider, settings: LazySettings) -> None:
-    settings.SIGN_ON = replace(settings.SIGN_ON, issuer=f"{provider.issuer}/")
+    settings.SIGN_ON = replace(sign_on_chosen(), issuer=f"{provider.issuer}/")
     assert Client().get("/admin/sign-on/").status_code == 503
 
 
