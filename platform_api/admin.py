@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from functools import update_wrapper
 from typing import Any, TypeVar, cast
 
-from django.contrib.admin import AdminSite
-from django.contrib.auth.views import LogoutView
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.db import connection, transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -24,11 +22,10 @@ from catalog.admin.offerings import OfferingAdmin, OfferingVersionAdmin
 from governance.admin.quotas import QuotaAdmin
 from platform_api.audit.services.refusals import refusal_record
 from platform_api.core.errors import SlipwayError
-from platform_api.core.http import problems
 from platform_api.core.http.errors import as_slipway_error
 from platform_api.core.http.routes import route_of
 from platform_api.core.ids import UnknownIdError, read
-from platform_api.tenancy.admin.entry import LogInForm
+from platform_api.tenancy.admin.entry.site import EntrySite
 from platform_api.tenancy.admin.events import AuditEventAdmin
 from platform_api.tenancy.admin.projects import ProjectAdmin
 from platform_api.tenancy.admin.reading import SAFE_METHODS, ReadOnlyAdmin, ReadOnlyPageError, caller_of, list_url
@@ -59,7 +56,7 @@ CHAPTERS = (
 """Everything that is on the site, in the order of its navigation."""
 
 
-class SlipwayAdminSite(AdminSite):
+class SlipwayAdminSite(EntrySite):
     """Django's admin site with pages of our own.
 
     Every page is made in a transaction that PostgreSQL itself holds to reading, so that no page can change what it
@@ -70,7 +67,6 @@ class SlipwayAdminSite(AdminSite):
     site_title = site_header = "Slipway"
     index_title = "Admin site"
     enable_nav_sidebar = False
-    login_form = LogInForm
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[dict[str, Any]]:
         """Return the navigation: chapters and their lists, as Django's templates know apps and models."""
@@ -89,8 +85,7 @@ class SlipwayAdminSite(AdminSite):
         ]
         return [
             path("", self._page(self.index), name="index"),
-            path("login/", self.login, name="login"),
-            path("logout/", self.admin_view(self.logout), name="logout"),
+            *self.entry_urls(),
             path("find/", self._page(self.find), name="find"),
             path("id/<str:shown>/", self._page(self.thing), name="thing"),
             *lists,
@@ -111,10 +106,6 @@ class SlipwayAdminSite(AdminSite):
                 return self._refuse(request, as_slipway_error(exc))
 
         return cast("View", update_wrapper(answer, view))
-
-    def logout(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:  # type: ignore[override]  # always a redirect
-        """End the session, and lead to the log-in."""
-        return LogoutView.as_view(next_page=reverse("admin:login"))(request)
 
     def find(self, request: HttpRequest) -> HttpResponse:
         """Lead from an id to its thing, and from anything else to the requests that it is searched in."""
@@ -163,8 +154,7 @@ class SlipwayAdminSite(AdminSite):
     def _refuse(self, request: HttpRequest, error: SlipwayError) -> HttpResponse:
         if request.method not in SAFE_METHODS:
             refusal_record(error=error, caller=caller_of(request), route=route_of(request))
-        context = {**self.each_context(request), "title": error.title, "error": error}
-        return _rendered(TemplateResponse(request, "admin/refusal.html", context, status=problems.status_of(error)))
+        return self.refuse(request, error)
 
 
 @contextmanager

@@ -2,12 +2,13 @@
 
 from django.urls import include, path
 from django.views.generic import RedirectView
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from drf_spectacular.views import SpectacularAPIView
 
 from governance.services.policies import policy_check
 from platform_api import admin
 from platform_api.core.http import health, metrics
 from platform_api.core.http.health import Dependency
+from platform_api.tenancy.api.docs import DocsView
 
 DEPENDENCIES = {
     "database": Dependency(check=health.database_check),
@@ -28,7 +29,7 @@ urlpatterns = [
     path("api/v1/", include("catalog.api.urls")),
     path("api/v1/", include("provisioning.api.urls")),
     path("api/v1/", include("governance.api.urls")),
-    path("docs/", SpectacularSwaggerSplitView.as_view(url_name="openapi"), name="docs"),
+    path("docs/", DocsView.as_view(url_name="openapi"), name="docs"),
     path("docs/openapi.yaml", SpectacularAPIView.as_view(), name="openapi"),
 ]
 

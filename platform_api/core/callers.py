@@ -25,7 +25,7 @@ class Caller:
         id: The user; None for the platform itself and for nobody.
         name: Name at the time of the call; kept in the audit trail when the user is renamed.
         kind: What stands behind the call.
-        auth_method: How it was established: ``api_token``, ``session``, ``internal`` or ``none``.
+        auth_method: How it was established: ``api_token``, ``session``, ``log_in``, ``internal`` or ``none``.
         token_id: The token used, if one was.
         scopes: What the token may be used for; a session has all.
         team_roles: Role names by team id, as granted at the time of the call.

@@ -4,10 +4,20 @@ from pathlib import Path
 
 from platform_api.settings import env
 from platform_api.settings.components import worker
+from platform_api.settings.components.browsers import (  # noqa: F401 - settings by their names
+    CORS_ALLOW_CREDENTIALS,
+    CORS_ALLOW_HEADERS,
+    CORS_EXPOSE_HEADERS,
+    CORS_MIDDLEWARE,
+    CORS_URLS_REGEX,
+    EVERYBODY,
+    cors_origins,
+)
 from platform_api.settings.components.celery import celery
 from platform_api.settings.components.database import databases
 from platform_api.settings.components.fleet import fleet_database, fleet_valkey
 from platform_api.settings.components.governance import policy_places, quota_defaults
+from platform_api.settings.components.identity import authentication_backends, sign_on
 from platform_api.settings.components.logs import logs
 from platform_api.settings.components.metrics import metrics_folder, metrics_token
 from platform_api.settings.components.rates import rates
@@ -46,13 +56,23 @@ MIDDLEWARE = [
     "platform_api.core.http.sanity.AddressSanityMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "platform_api.core.http.browsers.BrowserSessionMiddleware",
     "django.middleware.common.CommonMiddleware",
-    "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
+    "platform_api.core.http.browsers.BrowserCsrfMiddleware",
+    "platform_api.core.http.browsers.BrowserUserMiddleware",
+    "platform_api.core.http.browsers.BrowserMessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
+
+CORS_ORIGINS = cors_origins()
+CORS_ALLOW_ALL_ORIGINS = CORS_ORIGINS == EVERYBODY
+CORS_ALLOWED_ORIGINS = [] if CORS_ALLOW_ALL_ORIGINS else CORS_ORIGINS
+if CORS_ORIGINS:
+    INSTALLED_APPS.append("corsheaders")
+    MIDDLEWARE.insert(1, CORS_MIDDLEWARE)  # before whatever could answer; only the correlation id is around it
+
+# Django looks for its own CSRF middleware by name; BrowserCsrfMiddleware is made from it.
+SILENCED_SYSTEM_CHECKS = ["security.W003"]
 
 ROOT_URLCONF = "platform_api.urls"
 WSGI_APPLICATION = "platform_api.wsgi.application"
@@ -78,16 +98,23 @@ DATABASES = databases()
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "tenancy.User"
-AUTHENTICATION_BACKENDS = [
-    "django.contrib.auth.backends.ModelBackend",
-    "guardian.backends.ObjectPermissionBackend",
-]
+SIGN_ON = sign_on()
+SIGN_ON_AGE_SECONDS = 600.0  # how long a process takes its word for what the sign-on says of itself
+SECOND_FACTOR_REQUIRED = False  # production demands it of whoever comes by password
+AUTHENTICATION_BACKENDS = authentication_backends(has_sign_on=SIGN_ON is not None)
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 ANONYMOUS_USER_NAME = None  # guardian would otherwise make a user row for nobody
+
+SESSION_ENGINE = "platform_api.core.sessions"
+SESSION_COOKIE_AGE = 8 * 3600
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"  # Strict would lose the log-in that the sign-on sends back
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"  # no third cookie
+X_FRAME_OPTIONS = "DENY"
 
 LANGUAGE_CODE = "en-us"
 USE_I18N = False

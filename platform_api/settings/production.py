@@ -20,9 +20,10 @@ SECURE_SSL_REDIRECT = env.flag("SLIPWAY_TLS_REDIRECT", default=True)
 SECURE_HSTS_SECONDS = 31_536_000
 SECURE_HSTS_INCLUDE_SUBDOMAINS = True
 SECURE_HSTS_PRELOAD = True
-SESSION_COOKIE_SECURE = True
-SESSION_COOKIE_AGE = 8 * 3600
-CSRF_COOKIE_SECURE = True
+SECOND_FACTOR_REQUIRED = True
+# A browser takes a name with __Host- only over TLS, from this very host, for all of its paths.
+SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-sessionid", "__Host-csrftoken"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},

@@ -44,12 +44,11 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response:
 def _is_worth_recording(error: SlipwayError, *, caller: Caller, method: str) -> bool:
     """Tell whether an auditor would ask for it: every denial, and every refused attempt to change something.
 
-    What nobody in particular gets wrong is noise of the network, but for a token that is not in force; faults of ours
-    are in the logs.
+    What nobody in particular gets wrong is noise of the network, but for a token that is not in force and a call that
+    another site forged; faults of ours are in the logs.
     """
     if isinstance(error, TokenMissingError | FaultError | UnavailableError):
         return False
-    if isinstance(error, UnauthenticatedError):
+    if isinstance(error, UnauthenticatedError | ForbiddenError):
         return True
-    is_known = caller.kind is not CallerKind.ANONYMOUS
-    return is_known and (isinstance(error, ForbiddenError) or method not in SAFE_METHODS)
+    return caller.kind is not CallerKind.ANONYMOUS and method not in SAFE_METHODS

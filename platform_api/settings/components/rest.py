@@ -5,7 +5,10 @@ from typing import Any
 from platform_api.settings.version import version
 
 REST_FRAMEWORK: dict[str, Any] = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["platform_api.tenancy.api.authentication.ApiTokenAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "platform_api.tenancy.api.sessions.SessionAuthentication",
+        "platform_api.tenancy.api.authentication.ApiTokenAuthentication",  # last: it asks for a token
+    ],
     "DEFAULT_PERMISSION_CLASSES": [
         "platform_api.core.http.rates.WithinRate",
         "platform_api.tenancy.api.permissions.HasScope",

@@ -11,7 +11,7 @@ from platform_api.tenancy.services.tokens import TokenInvalidError, token_authen
 
 
 class ApiTokenAuthentication(BaseAuthentication):
-    """``Authorization: Bearer slw_…``; the only way to authenticate against the API."""
+    """``Authorization: Bearer slw_…``; how programs call, and people where they have not logged in."""
 
     def authenticate(self, request: Request) -> tuple[Caller, None]:
         """Return the caller as ``request.user``.

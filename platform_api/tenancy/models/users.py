@@ -6,6 +6,7 @@ from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.core.validators import RegexValidator
 from django.db import models
+from django.utils.crypto import salted_hmac
 
 from platform_api.core.ids import new_id
 
@@ -43,6 +44,10 @@ class User(AbstractBaseUser, PermissionsMixin):
     is_active = models.BooleanField(default=True, help_text="Off ends all access at once; users are never deleted.")
     is_auditor = models.BooleanField(default=False, help_text="Reads everything, changes nothing.")
     is_platform_admin = models.BooleanField(default=False, help_text="Runs the platform.")
+    session_generation = models.PositiveIntegerField(
+        db_default=0,
+        help_text="Raised to end every session of the user: one counts only with the number it began with.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     USERNAME_FIELD = "username"
@@ -65,6 +70,11 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def __str__(self) -> str:
         return self.username
+
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        """Return what a session must carry to count; Django compares it with each request."""
+        kept = f"{self.password}:{self.session_generation}"
+        return salted_hmac("platform_api.tenancy.session", kept, secret=secret, algorithm="sha256").hexdigest()
 
     @property
     def is_staff(self) -> bool:

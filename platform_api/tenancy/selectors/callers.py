@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -18,10 +19,11 @@ from platform_api.tenancy.models import (
     TeamUserPermission,
     User,
 )
+from platform_api.tenancy.models.scopes import ALL
 
 
-def _grants(model: type[Model], *, of: str, **columns: str) -> ArraySubquery:
-    rows: QuerySet[Model] = QuerySet(model).filter(**{of: OuterRef("user_id")})
+def _grants(model: type[Model], *, of: str, user: str, **columns: str) -> ArraySubquery:
+    rows: QuerySet[Model] = QuerySet(model).filter(**{of: OuterRef(user)})
     return ArraySubquery(
         rows.values(grant=JSONObject(role=F("permission__codename"), **{k: F(v) for k, v in columns.items()}))
     )
@@ -29,6 +31,20 @@ def _grants(model: type[Model], *, of: str, **columns: str) -> ArraySubquery:
 
 _TEAM = {"team": "content_object_id"}
 _PROJECT = {"project": "content_object_id", "team": "content_object__team_id"}
+
+
+def _all_grants(*, user: str) -> dict[str, ArraySubquery]:
+    """Return the columns with a user's roles, given to the user or to a group.
+
+    Args:
+        user: Column of the outer query that holds the user's key.
+    """
+    return {
+        "user_team_grants": _grants(TeamUserPermission, of="user_id", user=user, **_TEAM),
+        "group_team_grants": _grants(TeamGroupPermission, of="group__user", user=user, **_TEAM),
+        "user_project_grants": _grants(ProjectUserPermission, of="user_id", user=user, **_PROJECT),
+        "group_project_grants": _grants(ProjectGroupPermission, of="group__user", user=user, **_PROJECT),
+    }
 
 
 def caller_of_token(*, digest: str) -> tuple[ApiToken, Caller] | None:
@@ -39,18 +55,13 @@ def caller_of_token(*, digest: str) -> tuple[ApiToken, Caller] | None:
     token = (
         ApiToken.objects.select_related("user", "project")
         .filter(digest=digest, revoked_at=None, user__is_active=True)
-        .annotate(
-            user_team_grants=_grants(TeamUserPermission, of="user_id", **_TEAM),
-            group_team_grants=_grants(TeamGroupPermission, of="group__user", **_TEAM),
-            user_project_grants=_grants(ProjectUserPermission, of="user_id", **_PROJECT),
-            group_project_grants=_grants(ProjectGroupPermission, of="group__user", **_PROJECT),
-        )
+        .annotate(**_all_grants(user="user_id"))
         .first()
     )
     if token is None:
         return None
-    team_roles = _roles("team", token.user_team_grants + token.group_team_grants)
-    project_grants = token.user_project_grants + token.group_project_grants
+    team_grants, project_grants = _granted(token)
+    team_roles = _roles("team", team_grants)
     is_bound = token.team_id is not None or token.project_id is not None
     if token.team_id is not None:
         team_roles = {token.team_id: team_roles.get(token.team_id, frozenset())}
@@ -75,11 +86,33 @@ def caller_of_token(*, digest: str) -> tuple[ApiToken, Caller] | None:
     return token, caller
 
 
+def _granted(found: Any) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return what ``_all_grants`` brought along with a row: roles on teams, and on projects."""
+    return found.user_team_grants + found.group_team_grants, found.user_project_grants + found.group_project_grants
+
+
 def _roles(key: str, grants: Iterable[Mapping[str, Any]]) -> dict[UUID, frozenset[str]]:
     roles: defaultdict[UUID, set[str]] = defaultdict(set)
     for grant in grants:
         roles[UUID(grant[key])].add(grant["role"])
     return {where: frozenset(names) for where, names in roles.items()}
+
+
+def caller_of_person(*, user: User, ip: str | None, correlation_id: str) -> Caller:
+    """Return who calls the API in a browser where they have logged in: with all their roles, and for every use.
+
+    Args:
+        user: Whose session it is.
+        ip: Address the call came from.
+        correlation_id: The exchange.
+    """
+    team_grants, project_grants = _granted(User.objects.annotate(**_all_grants(user="pk")).only("pk").get(pk=user.pk))
+    return replace(
+        caller_of_session(user=user, ip=ip, correlation_id=correlation_id),
+        scopes=ALL,
+        team_roles=_roles("team", team_grants),
+        project_roles=_roles("project", project_grants),
+    )
 
 
 def caller_of_session(*, user: User, ip: str | None, correlation_id: str) -> Caller:
@@ -97,3 +130,8 @@ def caller_of_session(*, user: User, ip: str | None, correlation_id: str) -> Cal
         ip=ip,
         correlation_id=correlation_id,
     )
+
+
+def caller_logging_in(*, user: User, ip: str | None, correlation_id: str) -> Caller:
+    """Return who is about to have a session: their word is taken for nothing but the steps of the log-in."""
+    return replace(caller_of_session(user=user, ip=ip, correlation_id=correlation_id), auth_method="log_in")

@@ -14,6 +14,7 @@ from platform_api.admin import site
 from platform_api.core.ids import Prefix, show
 from platform_api.tenancy.admin.reading import ReadOnlyAdmin
 from platform_api.tenancy.models import User
+from platform_api.tenancy.services.sessions import MEANS, Means
 from provisioning.models import Resource, Run
 from tests import databases
 
@@ -37,9 +38,12 @@ class Story:
 
 
 def browser(user: User) -> Client:
-    """Return the browser of somebody who has logged in."""
+    """Return the browser of somebody who has logged in, with a second factor."""
     client = Client()
     client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    session = client.session
+    session[MEANS] = Means.CODE
+    session.save()
     return client
 
 
