@@ -44,7 +44,7 @@ def main() -> None:
             figures = {
                 **_post(stack, tokens, raw),
                 **_get(stack, tokens, plain),
-                # **waiters_figures(stack, tokens),
+                **waiters_figures(stack, tokens),
                 **pages_figures(stack, tokens),
             }
         finally:

@@ -168,6 +168,8 @@ def stack_run() -> Iterator[Stack]:
         "SLIPWAY_API_PORT": str(port_pick(DEFAULT_RANGE)),
         "DJANGO_SETTINGS_MODULE": "benchmarks.settings",
         **{f"SLIPWAY_QUOTA_{scope}_{kind}": _MANY for scope in ("PROJECT", "TEAM") for kind in ("POINTS", "COUNT")},
+        # Counted as ever, and never too many.
+        **{f"SLIPWAY_RATE_{kind}": _MANY for kind in ("READ", "READ_BURST", "WRITE", "WRITE_BURST")},
     }
     folder = StateFolder(home / "s")
     try:
