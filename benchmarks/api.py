@@ -21,6 +21,7 @@ from benchmarks.pages import pages_figures
 from benchmarks.references import Reference, plain_run, raw_run
 from benchmarks.rounds import IS_SHORT, PAIRS, SECONDS, Sample, sample_take
 from benchmarks.stack import Stack, stack_run
+from benchmarks.waiters import waiters_figures
 from platform_api.core.ids import Prefix, show
 from platform_api.embedded.folder import CHECKOUT
 
@@ -59,7 +60,7 @@ def _tenants_make(stack: Stack) -> Tokens:
         (sys.executable, "-m", "benchmarks.tenants", str(TEAMS), str(PROJECTS)),
         cwd=CHECKOUT,
         env=stack.environ,
-        capture_output=True,
+        stdout=subprocess.PIPE,
         text=True,
         check=True,
     )

@@ -32,7 +32,7 @@ def main(teams: int, projects: int) -> None:
             project = project_create(team=team, slug=slug, name=slug, caller=caller)
             user = user_create(username=f"{slug}-developer", caller=caller)
             role_grant(user=user, role=Role.DEVELOPER, on=project, caller=caller)
-            issued = token_issue(user=user, name="benchmark", kind=TokenKind.SERVICE, caller=caller, scopes=ALL)
+            issued = token_issue(user=user, name="benchmark", kind=TokenKind.PERSONAL, caller=caller, scopes=ALL)
             tokens[slug] = issued.secret
     json.dump(tokens, sys.stdout)
 
