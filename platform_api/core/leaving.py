@@ -9,7 +9,7 @@ from collections.abc import Callable
 def on_leaving(do: Callable[[], None]) -> None:
     """Do something, once, when SIGTERM or SIGINT comes.
 
-    A server sets handlers of its own once it has loaded the application, so that one of ours would be lost. Python also
+    A server sets handlers of its own after it has loaded the application, and one of ours would be lost. Python also
     writes each signal's number to a descriptor, which a thread reads here. Nothing is done where somebody else has that
     descriptor, as an event loop has, or where the calling thread is not the main one, which alone may set it.
     """

@@ -7,7 +7,6 @@ pieces could not be. One that fails is logged, met again by the next pass, and s
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import ExitStack
 from dataclasses import replace
 from itertools import islice
 from typing import TypeVar
@@ -118,7 +117,7 @@ def _reap(caller: Caller, run_id: UUID, resource_id: UUID) -> bool:
     * what waits between two steps of one worker, which no commit shows: ``errored``, for it has no way back;
     * applying may have done anything: through ``recovering`` to ``errored``, with what the newest state knows.
     """
-    with transaction.atomic(), ExitStack() as stack:
+    with transaction.atomic():
         resource_lock(resource_id)
         rows = _lost().select_for_update(no_key=True, of=("self",))
         run = rows.select_related("resource__project__team", "resource__plan", "resource__environment").filter(
@@ -126,19 +125,23 @@ def _reap(caller: Caller, run_id: UUID, resource_id: UUID) -> bool:
         )
         if (lost := run.first()) is None:
             return False
-        logger.warning("run %s: its worker %s is lost", lost.pk, lost.lease_owner)
-        own = replace(caller, correlation_id=lost.correlation_id)
-        has_applied = lost.status in {RunStatus.APPLYING, RunStatus.RECOVERING}
-        stack.enter_context(correlation.bound(lost.correlation_id, traceparent=lost.traceparent))
-        if lost.cancel_requested_at is not None and not has_applied:
-            _give_up(own, lost, canceled(), has_applied=False, is_canceled=True)
-        elif lost.status == RunStatus.PLANNING and lost.attempt < MAX_ATTEMPTS:
-            _move(own, lost, RunStatus.PENDING, not_before=ClockTimestamp(), steps=[])
-        else:
-            # An apply that was lost may have made what no state tells of: the resource is never taken for gone.
-            left = objects_left_unseen(lost.resource_id) if has_applied else ()
-            _give_up(own, lost, replace(LOST, objects_left=left), has_applied=has_applied, is_canceled=False)
+        with correlation.bound(lost.correlation_id, traceparent=lost.traceparent):
+            logger.warning("run %s: its worker %s is lost", lost.pk, lost.lease_owner)
+            _settle(replace(caller, correlation_id=lost.correlation_id), lost)
     return True
+
+
+def _settle(caller: Caller, lost: Run) -> None:
+    """Decide what becomes of a run that was taken from its worker."""
+    has_applied = lost.status in {RunStatus.APPLYING, RunStatus.RECOVERING}
+    if lost.cancel_requested_at is not None and not has_applied:
+        _give_up(caller, lost, canceled(), has_applied=False, is_canceled=True)
+    elif lost.status == RunStatus.PLANNING and lost.attempt < MAX_ATTEMPTS:
+        _move(caller, lost, RunStatus.PENDING, not_before=ClockTimestamp(), steps=[])
+    else:
+        # An apply that was lost may have made what no state tells of: the resource is never taken for gone.
+        left = objects_left_unseen(lost.resource_id) if has_applied else ()
+        _give_up(caller, lost, replace(LOST, objects_left=left), has_applied=has_applied, is_canceled=False)
 
 
 def _give_up(caller: Caller, run: Run, failure: RunFailure, *, has_applied: bool, is_canceled: bool) -> None:

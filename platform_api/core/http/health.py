@@ -10,13 +10,15 @@ from threading import Lock, Thread
 
 from django.conf import settings
 from django.db import connection
-from django.http import HttpRequest, HttpResponseBase, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.views import View
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from platform_api.core import sealing
+from platform_api.core.http import problems
+from platform_api.core.http.errors import MethodNotAllowedError
 
 logger = logging.getLogger(__name__)
 
@@ -66,6 +68,12 @@ class ReadyView(View):
             status=HTTPStatus.OK if is_ready else HTTPStatus.SERVICE_UNAVAILABLE,
             headers={"Cache-Control": "no-store"},
         )
+
+    def http_method_not_allowed(self, request: HttpRequest, *_: object, **__: object) -> HttpResponse:
+        """Refuse any other method as everything else does."""
+        answer = problems.response(MethodNotAllowedError(), request)
+        answer.headers["Allow"] = "GET, HEAD"
+        return answer
 
 
 def _told(name: str, check: Future[None]) -> str:

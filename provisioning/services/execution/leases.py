@@ -68,7 +68,8 @@ class Lease:
                 with connect_apart(name="slipway-lease", statement_timeout_ms=STATEMENT_TIMEOUT_MS) as own:
                     self._beat_on(own)
             except psycopg.OperationalError:
-                logger.warning("run %s: a heartbeat got no answer", self.claim.run_id)
+                with self.claim.bound():
+                    logger.warning("run %s: a heartbeat got no answer", self.claim.run_id)
                 self._ended.wait(min(1.0, self.terms.heartbeat_seconds / 4))
             self.should_stop()
 

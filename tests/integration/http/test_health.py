@@ -111,3 +111,9 @@ def test_whether_it_lives_needs_nothing(settings: Settings, monkeypatch: pytest.
     settings.SEALING_KEYS = ""
     answer = Client().get("/health/live")
     assert (answer.status_code, answer.json()) == (200, {"status": "live"})
+
+
+def test_another_method_is_a_problem() -> None:
+    answer = Client().post("/health/ready")
+    assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
+    assert answer.headers["Allow"] == "GET, HEAD"
