@@ -62,7 +62,7 @@ class Stack:
 
     def control(self) -> psycopg.Connection[tuple[Any, ...]]:
         """Connect to Slipway's database, to read what a benchmark cannot ask the API for."""
-        return psycopg.connect(self.setting("DATABASE_URL"), autocommit=True)
+        return psycopg.connect(self.setting("DATABASE_URL"), autocommit=True, options="-c slipway.scope=all")
 
     def order(self, name: str) -> Json:
         """Order a small database."""

@@ -60,13 +60,15 @@ def drop(name: str) -> None:
 
 @contextmanager
 def connected(variable: str, name: str) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
-    """Connect to a database as one of its users.
+    """Connect to a database as one of its users, with everybody's rows in scope.
 
     Args:
         variable: ``DATABASE_URL`` for the application's user, ``DATABASE_OWNER_URL`` for the owner.
         name: The database.
     """
-    with psycopg.connect(os.environ[variable], dbname=name, autocommit=True) as connection:
+    with psycopg.connect(
+        os.environ[variable], dbname=name, autocommit=True, options="-c slipway.scope=all"
+    ) as connection:
         yield connection
 
 

@@ -78,3 +78,36 @@ class AppendOnly(migrations.RunSQL):
     def describe(self) -> str:
         """Say in the plan of a migration what is refused."""
         return f"Refuse changes of rows in {self.table}"
+
+
+class ScopedRows(migrations.RunSQL):
+    """Let the application's user see and change only rows within the scope of its transaction (``core.row_scope``).
+
+    The owner, who migrates, is not held to it.
+
+    Args:
+        table: Name of the table.
+        belongs: SQL condition that a row belongs to the scope; ``{ids}`` stands for the ids in it.
+        may_append: Whether rows of others may be added all the same, as to a history.
+    """
+
+    def __init__(self, table: str, belongs: str, *, may_append: bool = False) -> None:
+        self.table, self.belongs, self.may_append = table, belongs, may_append
+        # Sub-selects of their own are evaluated once for a statement, and not for each row.
+        within = f"(SELECT row_scope_is_everything()) OR ({belongs.format(ids='((SELECT row_scope_ids())::uuid[])')})"
+        added = "true" if may_append else within
+        super().__init__(
+            sql=f"""
+                ALTER TABLE {table} ENABLE ROW LEVEL SECURITY;
+                CREATE POLICY row_scope ON {table} TO {APPLICATION_ROLE} USING ({within}) WITH CHECK ({added});
+            """,
+            reverse_sql=f"DROP POLICY row_scope ON {table}; ALTER TABLE {table} DISABLE ROW LEVEL SECURITY",
+        )
+
+    def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
+        """Write the operation as it was said."""
+        return (self.__class__.__name__, [self.table, self.belongs], {"may_append": True} if self.may_append else {})
+
+    def describe(self) -> str:
+        """Say in the plan of a migration what is narrowed."""
+        return f"Show {APPLICATION_ROLE} only rows of {self.table} within its scope"

@@ -10,6 +10,7 @@ from django.db.models import F, Model, OuterRef, QuerySet
 from django.db.models.functions import JSONObject
 
 from platform_api.core.callers import Caller, CallerKind
+from platform_api.core.row_scope import EVERYTHING, RowScope
 from platform_api.tenancy.models import (
     ApiToken,
     ProjectGroupPermission,
@@ -97,3 +98,10 @@ def caller_of_session(*, user: User, ip: str | None, correlation_id: str) -> Cal
         ip=ip,
         correlation_id=correlation_id,
     )
+
+
+def row_scope_of(caller: Caller) -> RowScope:
+    """Return whose rows a caller may touch; what they may do with them, roles and selectors say."""
+    if caller.is_auditor or caller.is_platform_admin:
+        return EVERYTHING
+    return RowScope(user_id=caller.id, team_ids=tuple(caller.team_roles), project_ids=tuple(caller.project_roles))

@@ -1,0 +1,18 @@
+"""Quotas, their ledger and policy decisions are seen and changed within a scope.
+
+A project's members take from its team's quota, so a scope with a project holds the team's id, too.
+"""
+
+from django.db import migrations
+
+from platform_api.core.migrations import ScopedRows
+
+
+class Migration(migrations.Migration):
+    dependencies = [("governance", "0002_policy_decisions"), ("tenancy", "0003_row_scope")]
+
+    operations = [
+        ScopedRows("quota", "scope_id = ANY {ids}"),
+        ScopedRows("quota_entry", "EXISTS (SELECT FROM quota WHERE quota.id = quota_entry.quota_id)"),
+        ScopedRows("policy_decision", "project_id = ANY {ids}"),
+    ]

@@ -1,0 +1,11 @@
+"""A key is its caller's alone, and so is the answer that is kept with it."""
+
+from django.db import migrations
+
+from platform_api.core.migrations import ScopedRows
+
+
+class Migration(migrations.Migration):
+    dependencies = [("idempotency", "0001_initial"), ("tenancy", "0003_row_scope")]
+
+    operations = [ScopedRows("idempotency_key", "caller_id = ANY {ids}")]
