@@ -5,14 +5,14 @@ A project's members take from its team's quota, so a scope with a project holds 
 
 from django.db import migrations
 
-from platform_api.core.migrations import ScopedRows
+from platform_api.core.migrations import ScopedRows, belongs_to, belongs_with
 
 
 class Migration(migrations.Migration):
     dependencies = [("governance", "0002_policy_decisions"), ("tenancy", "0003_row_scope")]
 
     operations = [
-        ScopedRows("quota", "scope_id = ANY {ids}"),
-        ScopedRows("quota_entry", "EXISTS (SELECT FROM quota WHERE quota.id = quota_entry.quota_id)"),
-        ScopedRows("policy_decision", "project_id = ANY {ids}"),
+        ScopedRows("quota", belongs_to("scope_id")),
+        ScopedRows("quota_entry", belongs_with("quota", by="quota_entry.quota_id")),
+        ScopedRows("policy_decision", belongs_to("project_id")),
     ]

@@ -80,6 +80,36 @@ class AppendOnly(migrations.RunSQL):
         return f"Refuse changes of rows in {self.table}"
 
 
+_IDS = (
+    "((SELECT row_scope_ids())::uuid[])"  # a sub-select by itself is evaluated once for a statement, not for each row
+)
+_EVERYTHING = "(SELECT row_scope_is_everything())"
+
+
+def belongs_to(column: str) -> str:
+    """Return the condition that a row belongs to the scope by a column that is never NULL.
+
+    The ids of a scope that is everything are NULL, and nothing compares as false with them: one look at it is enough.
+    """
+    return f"({column} = ANY {_IDS}) IS NOT FALSE"
+
+
+def belongs_to_any(*conditions: str) -> str:
+    """Return the condition that a row belongs to the scope in one of several ways; ``{ids}`` stands for the scope's."""
+    return " OR ".join((_EVERYTHING, *(condition.format(ids=_IDS) for condition in conditions)))
+
+
+def belongs_with(parent: str, *, by: str, key: str = "id") -> str:
+    """Return the condition that a row's parent is in scope, as the parent's own policy says.
+
+    Args:
+        parent: Table of the parent.
+        by: Table and column of the row that name it.
+        key: The parent's column.
+    """
+    return f"{_EVERYTHING} OR EXISTS (SELECT FROM {parent} WHERE {parent}.{key} = {by})"
+
+
 class ScopedRows(migrations.RunSQL):
     """Let the application's user see and change only rows within the scope of its transaction (``core.row_scope``).
 
@@ -87,19 +117,17 @@ class ScopedRows(migrations.RunSQL):
 
     Args:
         table: Name of the table.
-        belongs: SQL condition that a row belongs to the scope; ``{ids}`` stands for the ids in it.
+        belongs: SQL condition that a row belongs to the scope.
         may_append: Whether rows of others may be added all the same, as to a history.
     """
 
     def __init__(self, table: str, belongs: str, *, may_append: bool = False) -> None:
         self.table, self.belongs, self.may_append = table, belongs, may_append
-        # Sub-selects of their own are evaluated once for a statement, and not for each row.
-        within = f"(SELECT row_scope_is_everything()) OR ({belongs.format(ids='((SELECT row_scope_ids())::uuid[])')})"
-        added = "true" if may_append else within
+        added = "true" if may_append else belongs
         super().__init__(
             sql=f"""
                 ALTER TABLE {table} ENABLE ROW LEVEL SECURITY;
-                CREATE POLICY row_scope ON {table} TO {APPLICATION_ROLE} USING ({within}) WITH CHECK ({added});
+                CREATE POLICY row_scope ON {table} TO {APPLICATION_ROLE} USING ({belongs}) WITH CHECK ({added});
             """,
             reverse_sql=f"DROP POLICY row_scope ON {table}; ALTER TABLE {table} DISABLE ROW LEVEL SECURITY",
         )

@@ -10,13 +10,14 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
 VARIABLE = "slipway.scope"
 """PostgreSQL's name of it: ``nothing``, ``all``, or an array of the ids that rows belong to; unset is nothing."""
 
-ALL, NONE = "all", "nothing"
+ALL = "all"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,17 +36,27 @@ class RowScope:
     team_ids: tuple[UUID, ...] = ()
     project_ids: tuple[UUID, ...] = ()
 
-    @property
-    def statement(self) -> tuple[str, list[Any]]:
-        """The statement that sets it until the end of the present transaction."""
-        if self.user_id is None:
-            return f"SELECT set_config('{VARIABLE}', %s, true)", [ALL if self.is_everything else NONE]
-        ids = [self.user_id, list(self.team_ids), list(self.project_ids)]
-        return "SELECT row_scope_enter(%s::uuid, %s::uuid[], %s::uuid[])", ids
+    @cached_property
+    def values(self) -> dict[str, Any]:
+        """The parameters of ``ENTER``; ids as texts, made once for all statements of a call."""
+        return {
+            "scope_everything": self.is_everything,
+            "scope_user": None if self.user_id is None else str(self.user_id),
+            "scope_teams": f"{{{','.join(map(str, self.team_ids))}}}",
+            "scope_projects": f"{{{','.join(map(str, self.project_ids))}}}",
+        }
 
+
+ENTER = (
+    "SELECT row_scope_enter(%(scope_everything)s::boolean, %(scope_user)s::uuid, %(scope_teams)s::uuid[],"
+    " %(scope_projects)s::uuid[])"
+)
+"""Sets a scope until the end of the present transaction."""
 
 NOTHING = RowScope()
 EVERYTHING = RowScope(is_everything=True)
+CARRIED = RowScope()
+"""Stands for one that a statement sets by itself."""
 
 _current: ContextVar[RowScope | None] = ContextVar("row_scope", default=None)
 
@@ -73,3 +84,8 @@ def bound(scope: RowScope) -> Iterator[None]:
 def platform() -> AbstractContextManager[None]:
     """Work on the platform's own account for a while: with everybody's rows, in the midst of somebody's call."""
     return bound(EVERYTHING)
+
+
+def carried() -> AbstractContextManager[None]:
+    """Send statements that set their scope by themselves, each as its own transaction."""
+    return bound(CARRIED)

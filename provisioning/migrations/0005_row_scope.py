@@ -6,27 +6,21 @@ is seen.
 
 from django.db import migrations
 
-from platform_api.core.migrations import ScopedRows
-
-OF_PROJECT = "project_id = ANY {ids}"
-
-
-def of(parent: str, table: str, column: str, key: str = "id") -> ScopedRows:
-    return ScopedRows(table, f"EXISTS (SELECT FROM {parent} WHERE {parent}.{key} = {table}.{column})")
+from platform_api.core.migrations import ScopedRows, belongs_to, belongs_with
 
 
 class Migration(migrations.Migration):
     dependencies = [("provisioning", "0004_composed_environments"), ("tenancy", "0003_row_scope")]
 
     operations = [
-        ScopedRows("environment", OF_PROJECT),
-        ScopedRows("resource", OF_PROJECT),
-        ScopedRows("provisioning_request", OF_PROJECT),
-        ScopedRows("run", OF_PROJECT),
-        of("environment", "component", "environment_id"),
-        of("component", "component_need", "component_id", key="resource_id"),
-        of("resource", "credential", "resource_id"),
-        of("resource", "state_version", "resource_id"),
-        of("run", "plan_file", "run_id"),
-        of("run", "log_line", "run_id"),
+        ScopedRows("environment", belongs_to("project_id")),
+        ScopedRows("resource", belongs_to("project_id")),
+        ScopedRows("provisioning_request", belongs_to("project_id")),
+        ScopedRows("run", belongs_to("project_id")),
+        ScopedRows("component", belongs_with("environment", by="component.environment_id")),
+        ScopedRows("component_need", belongs_with("component", by="component_need.component_id", key="resource_id")),
+        ScopedRows("credential", belongs_with("resource", by="credential.resource_id")),
+        ScopedRows("state_version", belongs_with("resource", by="state_version.resource_id")),
+        ScopedRows("plan_file", belongs_with("run", by="plan_file.run_id")),
+        ScopedRows("log_line", belongs_with("run", by="log_line.run_id")),
     ]

@@ -5,9 +5,11 @@ Everybody may append: what is refused to somebody concerns a team that is not th
 
 from django.db import migrations
 
-from platform_api.core.migrations import ScopedRows
+from platform_api.core.migrations import ScopedRows, belongs_to_any
 
-BELONGS = "project_id = ANY {ids} OR (project_id IS NULL AND team_id = ANY {ids}) OR actor_id = ANY {ids}"
+BELONGS = belongs_to_any(
+    "project_id = ANY {ids}", "(project_id IS NULL AND team_id = ANY {ids})", "actor_id = ANY {ids}"
+)
 
 
 class Migration(migrations.Migration):

@@ -12,7 +12,7 @@ from psycopg import Cursor
 from psycopg.pq import PipelineStatus, TransactionStatus
 
 from platform_api.core import row_scope
-from platform_api.core.row_scope import ALL, EVERYTHING, NOTHING, VARIABLE, RowScope
+from platform_api.core.row_scope import ALL, CARRIED, ENTER, EVERYTHING, NOTHING, VARIABLE, RowScope
 
 OPTION = "row_scope"
 """In ``OPTIONS``: ``all`` where connections are opened with everything in scope, ``nothing`` where calls say theirs."""
@@ -23,14 +23,14 @@ class TransactionScope:
 
     Attributes:
         of_connection: What holds where nothing is said.
-        said: What was said last; None where a rollback may have taken it back.
+        said: What was said last; None where a rollback may have taken it back, or a statement has said its own.
     """
 
     def __init__(self, of_connection: RowScope) -> None:
         self.of_connection = of_connection
         self.said: RowScope | None = of_connection
 
-    def missing(self, status: TransactionStatus) -> RowScope | None:
+    def missing(self, status: int) -> RowScope | None:
         """Return what has to be said before the next statement; None where it holds already, or nothing can be said."""
         if status == TransactionStatus.IDLE:
             self.said = self.of_connection
@@ -38,6 +38,9 @@ class TransactionScope:
             self.said = None  # the next statement is a rollback
             return None
         wanted = row_scope.current() or self.of_connection
+        if wanted is CARRIED:
+            self.said = None
+            return None
         return None if wanted == self.said else wanted
 
 
@@ -72,11 +75,10 @@ class ScopedCursor(base.ServerBindingCursor):
         super().executemany(query, params_seq, **options)
 
     def _missing(self) -> RowScope | None:
-        return None if self.transaction is None else self.transaction.missing(self.connection.info.transaction_status)
+        return None if self.transaction is None else self.transaction.missing(self.connection.pgconn.transaction_status)
 
     def _say(self, scope: RowScope) -> None:
-        statement, values = scope.statement
-        Cursor(self.connection).execute(statement, values)
+        Cursor(self.connection).execute(ENTER, scope.values)
         if self.transaction is not None and not self.connection.autocommit:
             self.transaction.said = scope
 

@@ -2,10 +2,10 @@
 
 from django.db import migrations
 
-from platform_api.core.migrations import ScopedRows
+from platform_api.core.migrations import ScopedRows, belongs_to
 
 
 class Migration(migrations.Migration):
     dependencies = [("idempotency", "0001_initial"), ("tenancy", "0003_row_scope")]
 
-    operations = [ScopedRows("idempotency_key", "caller_id = ANY {ids}")]
+    operations = [ScopedRows("idempotency_key", belongs_to("caller_id"))]

@@ -14,13 +14,14 @@ from catalog.selectors.orderables import NotOrderableError, Orderable, orderable
 from governance.services.policies import Decision, policy_decision_build
 from governance.services.quota_limits import quotas_ensure
 from governance.services.quotas import quota_findings
-from platform_api.core import clock
+from platform_api.core import clock, row_scope
 from platform_api.core.errors import ConflictError, RequestRefusedError, UnavailableError
 from platform_api.core.ids import Prefix, new_id, show
 from platform_api.core.shapes import Cost
 from platform_api.idempotency.services.keys import answer_find
 from platform_api.tenancy.models import Project
 from platform_api.tenancy.models.roles import Right
+from platform_api.tenancy.selectors.callers import row_scope_of
 from provisioning.selectors.places import Place, PlaceUnknownError, place_get, place_project_get
 from provisioning.selectors.quotas import amounts_of
 from provisioning.selectors.shapes import (
@@ -195,7 +196,7 @@ def _write(submission: _Submission) -> Answer:
 def _execute(submission: _Submission, quotas: dict[tuple[str, str], UUID]) -> str | None:
     """Write the order and return its answer; None where a quota lacks something, the key is used or the place goes."""
     try:
-        with connection.cursor() as cursor:
+        with row_scope.carried(), connection.cursor() as cursor:
             cursor.execute(SUBMIT, _parameters(submission, quotas))
             (body, _) = cursor.fetchone() or ("", None)
     except IntegrityError as error:
@@ -218,6 +219,7 @@ def _parameters(submission: _Submission, quotas: dict[tuple[str, str], UUID]) ->
     at = clock.now()
     head, tail = msgspec.json.encode(_shape(submission, at)).split(_QUOTA_PLACE, 1)
     return {
+        **row_scope_of(caller).values,
         "caller_id": caller.id,
         "caller_name": caller.name,
         "caller_kind": caller.kind.value,
