@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar
 
-from django.db.models import Prefetch, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
@@ -16,12 +16,11 @@ from platform_api.core.shapes import Body, Shape
 from platform_api.tenancy.api.permissions import caller_of
 from platform_api.tenancy.models.scopes import Scope
 from provisioning.api.requests import Reason, Ticket, answer_response, body_of, exchange_of, submit
-from provisioning.models import Resource, Run
-from provisioning.selectors.credentials import CREDENTIALS_SHOWN, credentials_of, credentials_shown
-from provisioning.selectors.resources import live_run_of, resource_get, resources_visible
+from provisioning.models import Resource
+from provisioning.selectors.credentials import credentials_of
+from provisioning.selectors.resources import live_run_of, resource_get, resources_shown
 from provisioning.selectors.shapes import RequestShape, ResourceShape, resource_shape
 from provisioning.services.resources import credentials_reveal
-from provisioning.states import LIVE_RUN
 
 
 def _newest(resource: Resource) -> str:
@@ -51,9 +50,7 @@ class ResourceList(ListView):
     def find(self, request: Request, **filters: str) -> QuerySet[Any]:
         """Return visible resources, narrowed where asked."""
         columns = {"project": "project__slug", "environment": "environment__name"}
-        live = Prefetch("runs", queryset=Run.objects.filter(status__in=LIVE_RUN), to_attr="live_runs")
-        told = Prefetch("credentials", queryset=credentials_shown()[:CREDENTIALS_SHOWN], to_attr="told_credentials")
-        rows = resources_visible(caller=caller_of(request)).prefetch_related(live, told)
+        rows = resources_shown(caller=caller_of(request))
         return rows.filter(**{columns.get(name, name): value for name, value in filters.items()})
 
     def prepare(self, rows: list[Any]) -> None:

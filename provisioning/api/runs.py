@@ -15,8 +15,8 @@ from platform_api.core.http.views import ListView
 from platform_api.core.shapes import Body, Shape
 from platform_api.tenancy.api.permissions import caller_of
 from platform_api.tenancy.models.scopes import Scope
-from provisioning.models import LogLine, Run
-from provisioning.selectors.resources import run_get, runs_visible
+from provisioning.models import Run
+from provisioning.selectors.resources import log_lines_after, run_get, runs_visible
 from provisioning.selectors.shapes import LogLineShape, RunShape, log_line_shape, run_shape
 from provisioning.services.runs import run_cancel
 
@@ -85,7 +85,7 @@ class RunLog(APIView):
         if not (text.isascii() and text.isdigit() and len(text) < 10):  # noqa: PLR2004 - fits PostgreSQL's integer
             raise FilterInvalidError("after must be a whole number, 0 or more.")
         run = run_get(caller=caller_of(request), run=run_id)
-        rows = list(LogLine.objects.filter(run_id=run.pk, sequence__gt=int(text)).order_by("sequence")[:LOG_LINES])
+        rows = list(log_lines_after(run, sequence=int(text))[:LOG_LINES])
         shown = LogShape(
             lines=[log_line_shape(row) for row in rows],
             next_after=rows[-1].sequence if rows else int(text),

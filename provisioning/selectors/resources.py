@@ -1,12 +1,13 @@
 """Resources, requests and runs as a caller may see them."""
 
-from django.db.models import Q, QuerySet
+from django.db.models import Prefetch, Q, QuerySet
 
 from catalog.selectors.offerings import long_columns
 from platform_api.core.callers import Caller
 from platform_api.core.ids import Prefix, UnknownIdError, parse
 from platform_api.tenancy.selectors.projects import projects_visible
-from provisioning.models import ProvisioningRequest, Resource, Run
+from provisioning.models import LogLine, ProvisioningRequest, Resource, Run
+from provisioning.selectors.credentials import CREDENTIALS_SHOWN, credentials_shown
 from provisioning.states import LIVE_REQUEST, LIVE_RUN, Operation
 
 
@@ -24,6 +25,13 @@ def resources_visible(*, caller: Caller) -> QuerySet[Resource]:
         .select_related("project__team", "environment", "offering_version__offering", "plan")
         .defer(*long_columns("offering_version", but=["manifest"]))
     )
+
+
+def resources_shown(*, caller: Caller) -> QuerySet[Resource]:
+    """Return the same for a list: each with the run that works on it, and with what is told of its credentials."""
+    live = Prefetch("runs", queryset=Run.objects.filter(status__in=LIVE_RUN), to_attr="live_runs")
+    told = Prefetch("credentials", queryset=credentials_shown()[:CREDENTIALS_SHOWN], to_attr="told_credentials")
+    return resources_visible(caller=caller).prefetch_related(live, told)
 
 
 def resource_get(*, caller: Caller, resource: str) -> Resource:
@@ -89,3 +97,8 @@ def live_run_of(resource: Resource) -> Run | None:
 def newest_run_of(request: ProvisioningRequest) -> Run | None:
     """Return the newest run of a request."""
     return Run.objects.filter(provisioning_request=request).order_by("-pk").first()
+
+
+def log_lines_after(run: Run, *, sequence: int) -> QuerySet[LogLine]:
+    """Return the lines of a run's log after one, in their order."""
+    return LogLine.objects.filter(run_id=run.pk, sequence__gt=sequence).order_by("sequence")

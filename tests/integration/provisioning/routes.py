@@ -1,4 +1,4 @@
-"""The application's routes as the resolver knows them, and what their addresses name. Which there are, the table says."""
+"""The routes as the resolver knows them, and what their addresses name; which there are to be, the table says."""
 
 import re
 from collections.abc import Iterator
