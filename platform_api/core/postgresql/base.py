@@ -44,7 +44,7 @@ class TransactionScope:
         return None if wanted == self.said else wanted
 
 
-class ScopedCursor(base.ServerBindingCursor):
+class ScopedCursor(Cursor[Any]):
     """A cursor whose statements run within the scope of whoever the thread works for.
 
     A pipeline that is open already has to be one transaction: after a synchronization within it the scope is empty, and
@@ -104,6 +104,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
             cursor.transaction = self.transaction_scope
         return cursor
 
-    def _savepoint_rollback(self, sid: str) -> None:
-        super()._savepoint_rollback(sid)
+    def savepoint_rollback(self, sid: str) -> None:
+        """Go back to a savepoint, and with that to the scope that held there."""
+        super().savepoint_rollback(sid)
         self.transaction_scope.said = None

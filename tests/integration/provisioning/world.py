@@ -70,7 +70,9 @@ class World:
         self.live = house.ordered(name="invoices", environment="default")
         self.ids = self.ids_of(resource_of(house.orders), run=run_of(self.live))
         self.theirs = self.ids_of(resource_of(house.spied), run=Run.objects.get(resource=resource_of(house.spied)))
-        self.secrets = {who: self._secret(who) for who in Who if who not in {Who.ANONYMOUS, Who.UNSCOPED}}
+        self.secrets: dict[Who, Person] = {
+            who: self._secret(who) for who in Who if who not in {Who.ANONYMOUS, Who.UNSCOPED}
+        }
 
     def ids_of(self, resource: Resource, *, run: Run) -> dict[str, str]:
         """Return what stands in addresses for things of a resource's project."""
