@@ -19,6 +19,9 @@ def main() -> int:
 
     load_into(os.environ)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "platform_api.settings.development")
+    os.environ.setdefault(
+        "SLIPWAY_ROW_SCOPE", "all"
+    )  # commands work for the platform; calls that are served bring theirs
 
     from django.core.management import execute_from_command_line
     from django.db import OperationalError

@@ -77,7 +77,7 @@ class Stack:
 
     def control(self) -> psycopg.Connection[tuple[Any, ...]]:
         """Connect to Slipway's database, to read what a benchmark cannot ask the API for."""
-        return psycopg.connect(self.setting("DATABASE_URL"), autocommit=True)
+        return psycopg.connect(self.setting("DATABASE_URL"), autocommit=True, options="-c slipway.scope=all")
 
     def superuser_url(self) -> str:
         """Return the address of Slipway's database server for its superuser; secret."""

@@ -5,7 +5,7 @@ them, and nothing but a role makes it true.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import update_wrapper
 from typing import Any, TypeVar, cast
@@ -21,6 +21,7 @@ from catalog.admin.connections import ConnectionAdmin
 from catalog.admin.offerings import OfferingAdmin, OfferingVersionAdmin
 from governance.admin.quotas import QuotaAdmin
 from platform_api.audit.services.refusals import refusal_record
+from platform_api.core import row_scope
 from platform_api.core.errors import SlipwayError
 from platform_api.core.http.errors import as_slipway_error
 from platform_api.core.http.routes import route_of
@@ -32,6 +33,7 @@ from platform_api.tenancy.admin.reading import SAFE_METHODS, ReadOnlyAdmin, Read
 from platform_api.tenancy.admin.teams import TeamAdmin
 from platform_api.tenancy.admin.tokens import ApiTokenAdmin
 from platform_api.tenancy.admin.users import UserAdmin
+from platform_api.tenancy.selectors.callers import row_scope_of
 from provisioning.admin.environments import EnvironmentAdmin
 from provisioning.admin.requests import ProvisioningRequestAdmin
 from provisioning.admin.resources import ResourceAdmin
@@ -98,10 +100,11 @@ class SlipwayAdminSite(EntrySite):
 
         def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             try:
-                if request.method in SAFE_METHODS and self.has_permission(request):
-                    with _reading():
-                        return _rendered(guarded(request, *args, **kwargs))
-                return _rendered(guarded(request, *args, **kwargs))
+                if not self.has_permission(request):
+                    return _rendered(guarded(request, *args, **kwargs))
+                held = _reading() if request.method in SAFE_METHODS else nullcontext()
+                with row_scope.bound(row_scope_of(caller_of(request))), held:
+                    return _rendered(guarded(request, *args, **kwargs))
             except (SlipwayError, PermissionDenied, SuspiciousOperation, Http404) as exc:
                 return self._refuse(request, as_slipway_error(exc))
 

@@ -5,6 +5,7 @@ import os
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "platform_api.settings.production")
 # The server's many threads share a pool; commands and workers keep one connection each.
 os.environ.setdefault("SLIPWAY_DATABASE_POOL_SIZE", "16")
+os.environ["SLIPWAY_ROW_SCOPE"] = "nothing"  # each call brings its own; whatever else is set, the API has no other
 
 from django.conf import settings
 

@@ -52,6 +52,31 @@ def contents(*, without: Collection[str]) -> dict[str, str]:
         return dict(cursor.fetchall())
 
 
+def versions(*, without: Collection[str]) -> dict[str, list[object]]:
+    """Return how many rows each table has and which transactions wrote them, to tell cheaply whether any was touched.
+
+    Of tokens, when they were last used does not count.
+
+    Args:
+        without: Tables that may change all the same.
+    """
+    with application.cursor() as cursor:
+        cursor.execute(
+            "SELECT relname FROM pg_class WHERE relkind = 'r' AND NOT relispartition"
+            " AND relnamespace = 'public'::regnamespace AND has_table_privilege(oid, 'SELECT')"
+        )
+        tables = {name for (name,) in cursor.fetchall()} - {"api_token", *without}
+        union = " UNION ALL ".join(
+            f"SELECT '{name}', count(*), coalesce(sum(xmin::text::bigint), 0)::text FROM \"{name}\"" for name in tables
+        )
+        tokens = (
+            "SELECT 'api_token', count(*), md5(string_agg((to_jsonb(t) - 'last_used_at')::text, '' ORDER BY id))"
+            " FROM api_token t"
+        )
+        cursor.execute(f"{union} UNION ALL {tokens}")
+        return {name: counted for name, *counted in cursor.fetchall()}
+
+
 def drop(name: str) -> None:
     """Drop a database, with whoever is still connected."""
     with superuser() as connection:
@@ -60,13 +85,15 @@ def drop(name: str) -> None:
 
 @contextmanager
 def connected(variable: str, name: str) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
-    """Connect to a database as one of its users.
+    """Connect to a database as one of its users, with everybody's rows in scope.
 
     Args:
         variable: ``DATABASE_URL`` for the application's user, ``DATABASE_OWNER_URL`` for the owner.
         name: The database.
     """
-    with psycopg.connect(os.environ[variable], dbname=name, autocommit=True) as connection:
+    with psycopg.connect(
+        os.environ[variable], dbname=name, autocommit=True, options="-c slipway.scope=all"
+    ) as connection:
         yield connection
 
 

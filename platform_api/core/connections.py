@@ -21,7 +21,7 @@ def connect_apart(*, name: str, statement_timeout_ms: int | None = None) -> psyc
     """
     known = connection.get_connection_params()
     wanted = {key: known[key] for key in _NAMES if key in known}
-    options = "" if statement_timeout_ms is None else f"-c statement_timeout={statement_timeout_ms}"
+    options = f"{known['options']} -c statement_timeout={statement_timeout_ms or 0}"  # rows as this process sees them
     return psycopg.connect(
         **wanted, autocommit=True, connect_timeout=CONNECT_SECONDS, application_name=name, options=options
     )

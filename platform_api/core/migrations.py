@@ -124,3 +124,64 @@ class AppendOnly(migrations.RunSQL):
     def describe(self) -> str:
         """Say in the plan of a migration what is refused."""
         return f"Refuse changes of rows in {self.table}"
+
+
+_IDS = (
+    "((SELECT row_scope_ids())::uuid[])"  # a sub-select by itself is evaluated once for a statement, not for each row
+)
+_EVERYTHING = "(SELECT row_scope_is_everything())"
+
+
+def belongs_to(column: str) -> str:
+    """Return the condition that a row belongs to the scope by a column that is never NULL.
+
+    The ids of a scope that is everything are NULL, and nothing compares as false with them: one look at it is enough.
+    """
+    return f"({column} = ANY {_IDS}) IS NOT FALSE"
+
+
+def belongs_to_any(*conditions: str) -> str:
+    """Return the condition that a row belongs to the scope in one of several ways; ``{ids}`` stands for the scope's."""
+    return " OR ".join((_EVERYTHING, *(condition.format(ids=_IDS) for condition in conditions)))
+
+
+def belongs_with(parent: str, *, by: str, key: str = "id") -> str:
+    """Return the condition that a row's parent is in scope, as the parent's own policy says.
+
+    Args:
+        parent: Table of the parent.
+        by: Table and column of the row that name it.
+        key: The parent's column.
+    """
+    return f"{_EVERYTHING} OR EXISTS (SELECT FROM {parent} WHERE {parent}.{key} = {by})"
+
+
+class ScopedRows(migrations.RunSQL):
+    """Let the application's user see and change only rows within the scope of its transaction (``core.row_scope``).
+
+    The owner, who migrates, is not held to it.
+
+    Args:
+        table: Name of the table.
+        belongs: SQL condition that a row belongs to the scope.
+        may_append: Whether rows of others may be added all the same, as to a history.
+    """
+
+    def __init__(self, table: str, belongs: str, *, may_append: bool = False) -> None:
+        self.table, self.belongs, self.may_append = table, belongs, may_append
+        added = "true" if may_append else belongs
+        super().__init__(
+            sql=f"""
+                ALTER TABLE {table} ENABLE ROW LEVEL SECURITY;
+                CREATE POLICY row_scope ON {table} TO {APPLICATION_ROLE} USING ({belongs}) WITH CHECK ({added});
+            """,
+            reverse_sql=f"DROP POLICY row_scope ON {table}; ALTER TABLE {table} DISABLE ROW LEVEL SECURITY",
+        )
+
+    def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
+        """Write the operation as it was said."""
+        return (self.__class__.__name__, [self.table, self.belongs], {"may_append": True} if self.may_append else {})
+
+    def describe(self) -> str:
+        """Say in the plan of a migration what is narrowed."""
+        return f"Show {APPLICATION_ROLE} only rows of {self.table} within its scope"

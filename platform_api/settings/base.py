@@ -52,6 +52,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "platform_api.core.http.correlation.CorrelationMiddleware",
     "platform_api.core.http.exchanges.ExchangeMiddleware",
+    "platform_api.core.http.row_scope.RowScopeMiddleware",
     "platform_api.core.http.security.SecurityHeadersMiddleware",
     "platform_api.core.http.sanity.AddressSanityMiddleware",
     "django.middleware.security.SecurityMiddleware",

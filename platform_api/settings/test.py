@@ -6,6 +6,7 @@ import os
 os.environ.setdefault("DATABASE_URL", "postgresql://slipway_app:unused@127.0.0.1:1/slipway")
 os.environ.setdefault("REDIS_URL", "redis://127.0.0.1:1/0")
 os.environ.setdefault("SECRET_KEY", "only-for-tests-and-long-enough-to-sign-a-session-with-it")
+os.environ.setdefault("SLIPWAY_ROW_SCOPE", "all")  # tests look at everything; the calls that they make bring their own
 os.environ.setdefault("SLIPWAY_SEALING_KEYS", "1:" + "A" * 43 + "=")
 
 from platform_api.settings.base import *  # noqa: F403 - the defaults above come first; the base with its differences

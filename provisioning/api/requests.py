@@ -23,7 +23,7 @@ from platform_api.tenancy.models.scopes import Scope
 from platform_api.tenancy.selectors.sight import Sight
 from provisioning.models import ProvisioningRequest
 from provisioning.models.environments import DEFAULT_NAME
-from provisioning.selectors.resources import request_get, requests_told
+from provisioning.selectors.resources import request_get, requests_seen
 from provisioning.selectors.shapes import RequestShape, request_shape
 from provisioning.services.ordering.asks import Answer, Change, Exchange, NewResource
 from provisioning.services.ordering.changing import resource_change
@@ -217,7 +217,7 @@ class RequestList(ListView):
     def find(self, request: Request, **filters: str) -> QuerySet[Any]:
         """Return visible requests, of a project, status or operation where asked."""
         columns = {"project": "project__slug", "status": "status", "operation": "operation"}
-        rows = requests_told(Sight.of(caller_of(request)))
+        rows = requests_seen(Sight.of(caller_of(request)))
         return rows.filter(**{columns[name]: value for name, value in filters.items()})
 
     def show(self, row: ProvisioningRequest) -> RequestShape:

@@ -19,7 +19,7 @@ from platform_api.tenancy.models.scopes import Scope
 from platform_api.tenancy.selectors.sight import Sight
 from provisioning.api.requests import Reason, Ticket, answer_response, body_of, exchange_of, submit
 from provisioning.models import Resource
-from provisioning.selectors.resources import resource_get, resources_told
+from provisioning.selectors.resources import resource_get, resources_seen
 from provisioning.selectors.shapes import RequestShape, ResourceShape, resource_shape
 from provisioning.services.resources import credentials_reveal
 
@@ -56,7 +56,7 @@ class ResourceList(ListView):
     def find(self, request: Request, **filters: str) -> QuerySet[Any]:
         """Return visible resources, narrowed where asked."""
         columns = {"project": "project__slug", "environment": "environment__name"}
-        rows = resources_told(Sight.of(caller_of(request)))
+        rows = resources_seen(Sight.of(caller_of(request)))
         return rows.filter(**{columns.get(name, name): value for name, value in filters.items()})
 
     def prepare(self, rows: list[Any]) -> None:

@@ -17,8 +17,8 @@ from platform_api.core.shapes import Body, Shape
 from platform_api.tenancy.api.permissions import caller_of
 from platform_api.tenancy.models.scopes import Scope
 from platform_api.tenancy.selectors.sight import Sight
-from provisioning.models import LogLine, Run
-from provisioning.selectors.resources import run_get, runs_told
+from provisioning.models import Run
+from provisioning.selectors.resources import log_lines_after, run_get, runs_seen
 from provisioning.selectors.shapes import LogLineShape, RunShape, log_line_shape, run_shape
 from provisioning.services.runs import run_cancel
 from provisioning.states import FINAL_RUN
@@ -42,7 +42,7 @@ class RunList(ListView):
     def find(self, request: Request, **filters: str) -> QuerySet[Any]:
         """Return visible runs, of a project, status or operation where asked."""
         columns = {"project": "project__slug", "status": "status", "operation": "operation"}
-        rows = runs_told(Sight.of(caller_of(request)))
+        rows = runs_seen(Sight.of(caller_of(request)))
         return rows.filter(**{columns[name]: value for name, value in filters.items()})
 
     def show(self, row: Run) -> RunShape:
@@ -94,7 +94,7 @@ class RunLog(APIView):
         if not (text.isascii() and text.isdigit() and len(text) < 10):  # noqa: PLR2004 - fits PostgreSQL's integer
             raise FilterInvalidError("after must be a whole number, 0 or more.")
         run = run_get(caller=caller_of(request), run=run_id)
-        rows = list(LogLine.objects.filter(run_id=run.pk, sequence__gt=int(text)).order_by("sequence")[:LOG_LINES])
+        rows = list(log_lines_after(run, sequence=int(text))[:LOG_LINES])
         shown = LogShape(
             lines=[log_line_shape(row) for row in rows],
             next_after=rows[-1].sequence if rows else int(text),

@@ -43,7 +43,7 @@ class ProvisioningRequest(models.Model):
     completed_at = models.DateTimeField(null=True)
 
     newest_run: dict[str, str] | None
-    """Annotation of ``selectors.resources.requests_told``."""
+    """Annotation of ``selectors.resources.requests_seen``."""
 
     class Meta:
         db_table = "provisioning_request"

@@ -51,7 +51,7 @@ class Resource(models.Model):
 
     live_run: dict[str, str] | None
     told_credentials: list[dict[str, Any]]
-    """Annotations of ``selectors.resources.resources_told``."""
+    """Annotations of ``selectors.resources.resources_seen``."""
 
     class Meta:
         db_table = "resource"

@@ -12,7 +12,7 @@ from platform_api.core.compiled import compiled, uuid_slot
 from platform_api.core.ids import Prefix, UnknownIdError, parse
 from platform_api.tenancy.selectors.projects import projects_in_sight
 from platform_api.tenancy.selectors.sight import Sight, seen_by
-from provisioning.models import ProvisioningRequest, Resource, Run
+from provisioning.models import LogLine, ProvisioningRequest, Resource, Run
 from provisioning.selectors.credentials import credentials_told
 from provisioning.states import LIVE_REQUEST, LIVE_RUN, Operation
 
@@ -27,7 +27,7 @@ def _run_told(runs: QuerySet[Run]) -> Subquery:
     return Subquery(runs.values(told=JSONObject(id="pk", status="status"))[:1])
 
 
-def resources_told(sight: Sight) -> QuerySet[Resource]:
+def resources_seen(sight: Sight) -> QuerySet[Resource]:
     """Return the resources of the projects that are seen, with all that their shape needs.
 
     Annotated with ``live_run``, the run that works on it, and ``told_credentials``.
@@ -43,7 +43,7 @@ def resources_told(sight: Sight) -> QuerySet[Resource]:
 
 @compiled
 def _resource(*, is_overseer: bool) -> QuerySet[Resource]:
-    return resources_told(Sight.slotted(is_overseer=is_overseer)).filter(pk=uuid_slot("resource"))
+    return resources_seen(Sight.slotted(is_overseer=is_overseer)).filter(pk=uuid_slot("resource"))
 
 
 def resource_get(*, caller: Caller, resource: str) -> Resource:
@@ -59,7 +59,7 @@ def resource_get(*, caller: Caller, resource: str) -> Resource:
     return found
 
 
-def requests_told(sight: Sight) -> QuerySet[ProvisioningRequest]:
+def requests_seen(sight: Sight) -> QuerySet[ProvisioningRequest]:
     """Return the requests of the projects that are seen, with all that their shape needs.
 
     Annotated with ``newest_run``.
@@ -75,7 +75,7 @@ def requests_told(sight: Sight) -> QuerySet[ProvisioningRequest]:
 
 @compiled
 def _request(*, is_overseer: bool) -> QuerySet[ProvisioningRequest]:
-    return requests_told(Sight.slotted(is_overseer=is_overseer)).filter(pk=uuid_slot("request"))
+    return requests_seen(Sight.slotted(is_overseer=is_overseer)).filter(pk=uuid_slot("request"))
 
 
 def request_get(*, caller: Caller, request: str) -> ProvisioningRequest:
@@ -96,14 +96,14 @@ def deprovisions_live() -> QuerySet[ProvisioningRequest]:
     return ProvisioningRequest.objects.filter(operation=Operation.DEPROVISION, status__in=LIVE_REQUEST)
 
 
-def runs_told(sight: Sight) -> QuerySet[Run]:
+def runs_seen(sight: Sight) -> QuerySet[Run]:
     """Return the runs of the projects that are seen."""
     return Run.objects.filter(in_projects_of(sight))
 
 
 @compiled
 def _run(*, is_overseer: bool) -> QuerySet[Run]:
-    return runs_told(Sight.slotted(is_overseer=is_overseer)).filter(pk=uuid_slot("run"))
+    return runs_seen(Sight.slotted(is_overseer=is_overseer)).filter(pk=uuid_slot("run"))
 
 
 def run_get(*, caller: Caller, run: str) -> Run:
@@ -121,3 +121,8 @@ def run_get(*, caller: Caller, run: str) -> Run:
 def live_run_of(resource: Resource) -> Run | None:
     """Return the run that works on a resource now: its id, operation and status."""
     return Run.objects.filter(resource=resource, status__in=LIVE_RUN).only("pk", "operation", "status").first()
+
+
+def log_lines_after(run: Run, *, sequence: int) -> QuerySet[LogLine]:
+    """Return the lines of a run's log after one, in their order."""
+    return LogLine.objects.filter(run_id=run.pk, sequence__gt=sequence).order_by("sequence")

@@ -265,7 +265,7 @@ def request_shape(request: ProvisioningRequest) -> RequestShape:
     """Return a request as callers see it.
 
     Args:
-        request: One of ``requests_told``.
+        request: One of ``requests_seen``.
     """
     resource, plan = request.resource, request.plan
     return RequestShape(
@@ -332,7 +332,7 @@ def resource_shape(resource: Resource, *, newest_version: str) -> ResourceShape:
     """Return a resource as callers see it.
 
     Args:
-        resource: One of ``resources_told``.
+        resource: One of ``resources_seen``.
         newest_version: Newest published version of its offering.
     """
     version, plan = resource.offering_version, resource.plan

@@ -6,6 +6,7 @@ from django.db import DatabaseError, transaction
 
 from platform_api.audit.models import Outcome
 from platform_api.audit.services.events import event_record
+from platform_api.core import row_scope
 from platform_api.core.callers import Caller
 from platform_api.core.errors import SlipwayError
 
@@ -22,7 +23,7 @@ def refusal_record(*, error: SlipwayError, caller: Caller, route: str) -> None:
     """
     findings = [{"pointer": found.get("pointer"), "code": found.get("code")} for found in error.errors]
     try:
-        with transaction.atomic():
+        with row_scope.platform(), transaction.atomic():  # a refusal may concern a team that is not the caller's
             event_record(
                 caller=caller,
                 action="call.refused",

@@ -12,7 +12,7 @@ STATEMENT_TIMEOUT_MS = 30_000
 """A query of the API or a worker that takes longer is a fault; migrations are not held to it."""
 
 
-def _database(variable: str, *, options: dict[str, Any]) -> dict[str, Any]:
+def _database(variable: str, *, engine: str, options: dict[str, Any]) -> dict[str, Any]:
     try:
         parts = conninfo_to_dict(env.secret(variable))
     except ProgrammingError:
@@ -20,7 +20,7 @@ def _database(variable: str, *, options: dict[str, Any]) -> dict[str, Any]:
         raise ImproperlyConfigured(msg) from None  # the cause would quote the password
     known = {name: str(parts.pop(name, None) or "") for name in ("dbname", "user", "password", "host", "port")}
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": engine,
         "NAME": known["dbname"],
         "USER": known["user"],
         "PASSWORD": known["password"],
@@ -39,13 +39,19 @@ def databases() -> dict[str, dict[str, Any]]:
         # Without a generic plan the one big ordering statement is planned anew each time, which costs a third of it.
         "options": f"-c plan_cache_mode=force_generic_plan -c statement_timeout={STATEMENT_TIMEOUT_MS}",
         "application_name": env.text("SLIPWAY_PROCESS_NAME", default="slipway"),
+        # Whose rows there are where no call has said so: everybody's for workers and commands, nobody's in the API.
+        "row_scope": env.text("SLIPWAY_ROW_SCOPE", default="nothing", choices=("nothing", "all")),
     }
     if pool_size:
         application["pool"] = {"min_size": 1, "max_size": pool_size, "timeout": 5}
-    configured = {"default": _database("DATABASE_URL", options=application)}
+    configured = {"default": _database("DATABASE_URL", engine="platform_api.core.postgresql", options=application)}
     if not pool_size:
         configured["default"]["CONN_MAX_AGE"] = None
         configured["default"]["CONN_HEALTH_CHECKS"] = True
     if env.is_given("DATABASE_OWNER_URL"):
-        configured["owner"] = _database("DATABASE_OWNER_URL", options={"application_name": "slipway-owner"})
+        configured["owner"] = _database(
+            "DATABASE_OWNER_URL",
+            engine="django.db.backends.postgresql",
+            options={"application_name": "slipway-owner"},
+        )
     return configured

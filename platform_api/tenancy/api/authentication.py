@@ -4,9 +4,10 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.request import Request
 
-from platform_api.core import correlation
+from platform_api.core import correlation, row_scope
 from platform_api.core.callers import Caller
 from platform_api.core.http.errors import TokenMissingError
+from platform_api.tenancy.selectors.callers import row_scope_of
 from platform_api.tenancy.services.tokens import TokenInvalidError, token_authenticate
 
 
@@ -14,7 +15,7 @@ class ApiTokenAuthentication(BaseAuthentication):
     """``Authorization: Bearer slw_…``; how programs call, and people where they have not logged in."""
 
     def authenticate(self, request: Request) -> tuple[Caller, None]:
-        """Return the caller as ``request.user``.
+        """Return the caller as ``request.user``, and let the rest of the exchange touch their rows.
 
         Raises:
             TokenMissingError: No header.
@@ -29,6 +30,7 @@ class ApiTokenAuthentication(BaseAuthentication):
         caller = token_authenticate(
             presented=header[1], ip=request.META.get("REMOTE_ADDR"), correlation_id=correlation.current()
         )
+        row_scope.enter(row_scope_of(caller))
         return caller, None
 
     def authenticate_header(self, request: Request) -> str:

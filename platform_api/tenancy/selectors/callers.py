@@ -11,6 +11,7 @@ from django.db.models import F, Model, OuterRef, QuerySet
 from django.db.models.functions import JSONObject
 
 from platform_api.core.callers import Caller, CallerKind
+from platform_api.core.row_scope import EVERYTHING, RowScope
 from platform_api.tenancy.models import (
     ApiToken,
     ProjectGroupPermission,
@@ -135,3 +136,10 @@ def caller_of_session(*, user: User, ip: str | None, correlation_id: str) -> Cal
 def caller_logging_in(*, user: User, ip: str | None, correlation_id: str) -> Caller:
     """Return who is about to have a session: their word is taken for nothing but the steps of the log-in."""
     return replace(caller_of_session(user=user, ip=ip, correlation_id=correlation_id), auth_method="log_in")
+
+
+def row_scope_of(caller: Caller) -> RowScope:
+    """Return whose rows a caller may touch; what they may do with them, roles and selectors say."""
+    if caller.is_overseer:
+        return EVERYTHING
+    return RowScope(user_id=caller.id, team_ids=tuple(caller.team_roles), project_ids=tuple(caller.project_roles))

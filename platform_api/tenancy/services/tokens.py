@@ -17,7 +17,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from platform_api.audit.services.events import event_record
-from platform_api.core import clock
+from platform_api.core import clock, row_scope
 from platform_api.core.callers import Caller
 from platform_api.core.errors import ConflictError, RefusedError, UnauthenticatedError
 from platform_api.core.ids import Prefix, show
@@ -219,7 +219,12 @@ def token_authenticate(*, presented: str, ip: str | None, correlation_id: str) -
     form = FORM.match(presented)
     if form is None or checksum(form[2]) != form[3]:
         raise TokenInvalidError
-    token, caller = _holders.get(digest := token_digest(presented), lambda: _look_up(digest))
+    with row_scope.platform():  # who calls is known only afterwards
+        return _authenticate(token_digest(presented), ip=ip, correlation_id=correlation_id)
+
+
+def _authenticate(digest: str, *, ip: str | None, correlation_id: str) -> Caller:
+    token, caller = _holders.get(digest, lambda: _look_up(digest))
     now = clock.now()
     if token.expires_at <= now:
         msg = f"Token {show(Prefix.API_TOKEN, token.pk)} expired at {token.expires_at:%Y-%m-%d %H:%M} UTC."

@@ -15,7 +15,7 @@ from catalog.selectors.orderables import NotOrderableError, Orderable, orderable
 from governance.services.policies import Decision, policy_decision_build
 from governance.services.quota_limits import quotas_ensure
 from governance.services.quotas import quota_findings
-from platform_api.core import clock, tracing
+from platform_api.core import clock, row_scope, tracing
 from platform_api.core.callers import Caller
 from platform_api.core.errors import ConflictError, RequestRefusedError, UnavailableError
 from platform_api.core.ids import Prefix, new_id, show
@@ -24,6 +24,7 @@ from platform_api.core.shapes import Cost
 from platform_api.core.statements import statement_run
 from platform_api.idempotency.services.keys import answer_find
 from platform_api.tenancy.models.roles import Right
+from platform_api.tenancy.selectors.callers import row_scope_of
 from platform_api.tenancy.selectors.projects import right_require
 from provisioning.models.generations import ENVIRONMENTS
 from provisioning.selectors.places import Place, PlaceUnknownError, place_get, place_project_get
@@ -236,7 +237,8 @@ def _forget(submission: _Submission) -> None:
 def _execute(submission: _Submission) -> str | None:
     """Write the order and return its answer; None where a quota, the key or the place forbids it."""
     try:
-        ((body, _),) = statement_run(SUBMIT, _parameters(submission))
+        with row_scope.carried():
+            ((body, _),) = statement_run(SUBMIT, _parameters(submission))
     except IntegrityError as error:
         if "resource_name_is_taken_once" not in str(error):
             raise
@@ -258,6 +260,7 @@ def _parameters(submission: _Submission) -> dict[str, Any]:
     at = clock.now()
     head, tail = msgspec.json.encode(_shape(submission, at)).split(_QUOTA_PLACE, 1)
     return {
+        **row_scope_of(caller).values,
         "caller_id": caller.id,
         "caller_name": caller.name,
         "caller_kind": caller.kind.value,

@@ -3,12 +3,20 @@
 -- and nothing stays.
 -- Quotas are taken in the order of locks: project before team, points before counts. A test compares the rows with those
 -- that the ORM would write, and the columns with those of the models.
-WITH place AS (
+WITH scope AS MATERIALIZED (
+    -- Says whose rows may be touched, in no exchange of its own. All else waits for it; what did not would see no rows.
+    SELECT row_scope_enter(%(scope_everything)s::boolean, %(scope_user)s::uuid, %(scope_teams)s::uuid[],
+        %(scope_projects)s::uuid[]) AS is_set
+),
+place AS (
     -- Who gives an environment back locks its row: either the order comes first and goes with it, or it is refused.
     -- Refused too is an order that was judged by what the environment was a while ago.
-    SELECT 1 FROM environment
-    WHERE id = %(environment_id)s::uuid AND desired = 'present' AND expires_at IS NOT DISTINCT FROM %(expires_at)s::timestamptz
-    FOR SHARE
+    SELECT 1 FROM scope CROSS JOIN LATERAL (
+        SELECT 1 FROM environment
+        WHERE scope.is_set AND id = %(environment_id)s::uuid AND desired = 'present'
+          AND expires_at IS NOT DISTINCT FROM %(expires_at)s::timestamptz
+        FOR SHARE
+    ) AS standing
 ),
 fresh AS (
     SELECT 1 FROM place WHERE %(key)s::text IS NULL OR NOT EXISTS (

@@ -8,6 +8,7 @@ from pytest_django import DjangoDbBlocker
 
 from tests import databases
 from tests.integration.provisioning.house import House, furnish
+from tests.integration.provisioning.world import World
 from tests.policies import PolicyHelper
 
 FURNISHED = "slipway_test_furnished"
@@ -50,3 +51,13 @@ def standing_house(furnished: House, django_db_blocker: DjangoDbBlocker) -> Iter
     """A house for a module whose tests each prove that they changed nothing."""
     with databases.committing(furnished.database, django_db_blocker) as name:
         yield replace(furnished, database=name)
+
+
+@pytest.fixture(scope="module")
+def world(furnished: House, django_db_blocker: DjangoDbBlocker, shared_policy_helper: PolicyHelper) -> Iterator[World]:
+    """One world for a module whose tests take back what they change."""
+    with (
+        databases.committing(furnished.database, django_db_blocker) as name,
+        override_settings(POLICY_SOCKET=shared_policy_helper.socket),
+    ):
+        yield World(replace(furnished, database=name))

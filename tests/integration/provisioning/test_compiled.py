@@ -15,11 +15,11 @@ from platform_api.tenancy.selectors.sight import Sight
 from provisioning.models import Resource
 from provisioning.selectors.resources import (
     request_get,
-    requests_told,
+    requests_seen,
     resource_get,
-    resources_told,
+    resources_seen,
     run_get,
-    runs_told,
+    runs_seen,
 )
 from tests.integration.provisioning.house import House
 
@@ -38,9 +38,9 @@ def read(caller: Caller, resource: Resource) -> dict[Any, QuerySet[Any]]:
     sight = Sight.of(caller)
     request, run = resource.provisioning_requests.get(), resource.runs.get()
     return {
-        resource_get(caller=caller, resource=show(Prefix.RESOURCE, resource.pk)): resources_told(sight),
-        request_get(caller=caller, request=show(Prefix.PROVISIONING_REQUEST, request.pk)): requests_told(sight),
-        run_get(caller=caller, run=show(Prefix.RUN, run.pk)): runs_told(sight),
+        resource_get(caller=caller, resource=show(Prefix.RESOURCE, resource.pk)): resources_seen(sight),
+        request_get(caller=caller, request=show(Prefix.PROVISIONING_REQUEST, request.pk)): requests_seen(sight),
+        run_get(caller=caller, run=show(Prefix.RUN, run.pk)): runs_seen(sight),
     }
 
 

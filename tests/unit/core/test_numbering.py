@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from platform_api.core.statements import numbered
+from platform_api.core.postgresql.numbering import numbered
 
 
 def test_names_become_numbers_in_the_order_in_which_they_first_stand() -> None:

@@ -1,0 +1,129 @@
+"""Django's PostgreSQL backend, which says with each transaction whose rows it may touch (``core.row_scope``).
+
+The scope travels in one pipeline with the first statement of a transaction, or with a statement that is a transaction
+by itself: no round trip is added. It is set for that transaction alone, so a connection that goes back to the pool,
+also after an error, takes nothing along.
+"""
+
+from typing import Any, Self
+
+from django.db.backends.postgresql import base
+from django.db.backends.utils import CursorWrapper
+from psycopg import Cursor, RawCursor
+from psycopg.pq import PipelineStatus, TransactionStatus
+
+from platform_api.core import row_scope
+from platform_api.core.postgresql.numbering import numbered
+from platform_api.core.row_scope import ALL, CARRIED, ENTER, EVERYTHING, NOTHING, VARIABLE, RowScope
+
+OPTION = "row_scope"
+"""In ``OPTIONS``: ``all`` where connections are opened with everything in scope, ``nothing`` where calls say theirs."""
+
+
+class TransactionScope:
+    """What PostgreSQL applies in the present transaction, as far as it was told.
+
+    Attributes:
+        of_connection: What holds where nothing is said.
+        said: What was said last; None where a rollback may have taken it back, or a statement has said its own.
+    """
+
+    def __init__(self, of_connection: RowScope) -> None:
+        self.of_connection = of_connection
+        self.said: RowScope | None = of_connection
+
+    def missing(self, status: int) -> RowScope | None:
+        """Return what has to be said before the next statement; None where it holds already, or nothing can be said."""
+        if status == TransactionStatus.IDLE:
+            self.said = self.of_connection
+        elif status == TransactionStatus.INERROR:
+            self.said = None  # the next statement is a rollback
+            return None
+        wanted = row_scope.current() or self.of_connection
+        if wanted is CARRIED:
+            self.said = None
+            return None
+        return None if wanted == self.said else wanted
+
+
+class ScopedCursor(Cursor[Any]):
+    """A cursor whose statements run within the scope of whoever the thread works for.
+
+    A pipeline that is open already has to be one transaction: after a synchronization within it the scope is empty, and
+    nothing is seen. Cursors that stay on the server, which ``iterator()`` makes, see what the connection does.
+    """
+
+    transaction: TransactionScope | None = None
+
+    def execute(self, query: Any, params: Any = None, **options: Any) -> Self:
+        """Run a statement, in one exchange with its scope where that has to be said."""
+        wanted = self._missing()
+        if wanted is None:
+            super().execute(query, params, **options)
+        elif self.connection.pgconn.pipeline_status != PipelineStatus.OFF:
+            self._say(wanted)
+            super().execute(query, params, **options)
+        else:
+            with self.connection.pipeline():
+                self._say(wanted)
+                super().execute(query, params, **options)
+        return self
+
+    def executemany(self, query: Any, params_seq: Any, **options: Any) -> None:
+        """Run a statement with each of many values, within a transaction."""
+        wanted = self._missing()
+        if wanted is not None and not self.connection.autocommit:
+            self._say(wanted)
+        super().executemany(query, params_seq, **options)
+
+    def _missing(self) -> RowScope | None:
+        return None if self.transaction is None else self.transaction.missing(self.connection.pgconn.transaction_status)
+
+    def _say(self, scope: RowScope) -> None:
+        Cursor(self.connection).execute(ENTER, scope.values)
+        if self.transaction is not None and not self.connection.autocommit:
+            self.transaction.said = scope
+
+
+class StatementCursor(ScopedCursor, RawCursor[Any]):
+    """The same for texts that never change, which are looked through once a process (``core/statements.py``)."""
+
+    def execute(self, query: Any, params: Any = None, **options: Any) -> Self:
+        """Run a statement with parameters by name or in order."""
+        text, names = numbered(query)
+        return super().execute(text, [params[name] for name in names] if names else params, **options)
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    """A connection of the service's user."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        is_everything = self.settings_dict["OPTIONS"][OPTION] == ALL
+        self.transaction_scope = TransactionScope(EVERYTHING if is_everything else NOTHING)
+
+    def get_connection_params(self) -> dict[str, Any]:
+        """Return what psycopg connects with."""
+        parameters: dict[str, Any] = super().get_connection_params()
+        scope = f"-c {VARIABLE}={parameters.pop(OPTION)}"
+        return {**parameters, "options": f"{parameters['options']} {scope}", "cursor_factory": ScopedCursor}
+
+    def create_cursor(self, name: str | None = None) -> Any:
+        """Return a cursor that knows what was said in this connection's transaction."""
+        cursor = super().create_cursor(name)
+        if isinstance(cursor, ScopedCursor):
+            cursor.transaction = self.transaction_scope
+        return cursor
+
+    def statement_cursor(self) -> CursorWrapper:
+        """Return a cursor for texts that never change."""
+        self.ensure_connection()
+        cursor = StatementCursor(self.connection)
+        cursor.transaction = self.transaction_scope
+        made: CursorWrapper = self._prepare_cursor(cursor)  # type: ignore[attr-defined]  # the stub lacks it
+        return made
+
+    def savepoint_rollback(self, sid: str) -> None:
+        """Go back to a savepoint, and with that to the scope that held there."""
+        super().savepoint_rollback(sid)
+        self.transaction_scope.said = None

@@ -1,0 +1,91 @@
+"""Whose rows the present work may touch, as PostgreSQL is told: the net behind the selectors.
+
+Policies on the tables (``core.migrations.ScopedRows``) let the service's user see and change the rows of a scope alone,
+whatever a query asks for. A call begins with ``NOTHING``; who authenticates it gives it the scope of its caller. What
+the platform does on its own account within a call, such as recognizing a token, says so with ``platform()``. Workers,
+dispatchers and commands work for everybody: their connections are opened with everything in scope.
+"""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+from uuid import UUID
+
+VARIABLE = "slipway.scope"
+"""PostgreSQL's name of it: ``nothing``, ``all``, or an array of the ids that rows belong to; unset is nothing."""
+
+ALL = "all"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowScope:
+    """Whose rows may be touched.
+
+    Attributes:
+        is_everything: Everybody's; the rest says nothing then.
+        user_id: Whose own tokens and idempotency keys.
+        team_ids: Teams with all of their projects; PostgreSQL looks the projects up, so that a new one counts at once.
+        project_ids: Projects; of their teams only what stands above any project, such as the team's quota.
+    """
+
+    is_everything: bool = False
+    user_id: UUID | None = None
+    team_ids: tuple[UUID, ...] = ()
+    project_ids: tuple[UUID, ...] = ()
+
+    @cached_property
+    def values(self) -> dict[str, Any]:
+        """The parameters of ``ENTER``; ids as texts, made once for all statements of a call."""
+        return {
+            "scope_everything": self.is_everything,
+            "scope_user": None if self.user_id is None else str(self.user_id),
+            "scope_teams": f"{{{','.join(map(str, self.team_ids))}}}",
+            "scope_projects": f"{{{','.join(map(str, self.project_ids))}}}",
+        }
+
+
+ENTER = (
+    "SELECT row_scope_enter(%(scope_everything)s::boolean, %(scope_user)s::uuid, %(scope_teams)s::uuid[],"
+    " %(scope_projects)s::uuid[])"
+)
+"""Sets a scope until the end of the present transaction."""
+
+NOTHING = RowScope()
+EVERYTHING = RowScope(is_everything=True)
+CARRIED = RowScope()
+"""Stands for one that a statement sets by itself."""
+
+_current: ContextVar[RowScope | None] = ContextVar("row_scope", default=None)
+
+
+def current() -> RowScope | None:
+    """Return the scope of this thread's work; None where only the connection's own counts."""
+    return _current.get()
+
+
+def enter(scope: RowScope) -> None:
+    """Go on with another scope, until whoever bound the present one takes it back."""
+    _current.set(scope)
+
+
+@contextmanager
+def bound(scope: RowScope) -> Iterator[None]:
+    """Work within a scope for a while."""
+    token = _current.set(scope)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+def platform() -> AbstractContextManager[None]:
+    """Work on the platform's own account for a while: with everybody's rows, in the midst of somebody's call."""
+    return bound(EVERYTHING)
+
+
+def carried() -> AbstractContextManager[None]:
+    """Send statements that set their scope by themselves, each as its own transaction."""
+    return bound(CARRIED)

@@ -1,0 +1,183 @@
+"""Two teams with something in every place, one caller of each kind, and an example of each call."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import cached_property
+from typing import Any, cast
+
+from django.db import transaction
+from django.http import HttpResponse
+from django.test import Client
+
+from platform_api.core import clock
+from platform_api.core.ids import Prefix, show
+from platform_api.tenancy.models import ApiToken, Project, Team
+from platform_api.tenancy.models.access import Route, Who
+from platform_api.tenancy.models.roles import Role
+from platform_api.tenancy.models.scopes import ALL, Scope
+from platform_api.tenancy.models.tokens import TokenKind
+from platform_api.tenancy.models.users import UserKind
+from platform_api.tenancy.services.teams import role_grant
+from platform_api.tenancy.services.tokens import token_issue, token_revoke
+from platform_api.tenancy.services.users import user_create
+from provisioning.models import Environment, ProvisioningRequest, Resource, Run
+from tests import databases
+from tests.integration.provisioning.house import House, ask, resource_of, run_of
+from tests.people import TESTS, Person
+
+CHANGING = ("audit_event", "django_session")
+"""What may change though a call is refused; besides, when a token was last used."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """What a call needs besides the ids in its address."""
+
+    body: object = None
+    query: dict[str, str] = field(default_factory=dict)
+    ids: dict[str, str] = field(default_factory=dict)
+
+
+EXAMPLES: dict[str, Example] = {
+    "DELETE /api/v1/environments/{environment_id}": Example(query={"confirm": "staging"}),
+    "PUT /api/v1/projects/{project}/environments/{name}": Example({}, ids={"name": "fresh"}),
+    "DELETE /api/v1/projects/{project}/environments/{name}": Example(query={"confirm": "staging"}),
+    "GET /api/v1/quotas": Example(query={"project": "checkout"}),
+    "POST /api/v1/requests": Example(ask(name="fresh")),
+    "DELETE /api/v1/resources/{resource_id}": Example(query={"confirm": "orders"}),
+}
+"""Of routes whose addresses do not say it all."""
+
+
+def example_of(route: Route) -> Example:
+    """Return an example of a call."""
+    return EXAMPLES.get(f"{route.method} {route.path}", Example(None if route.method in {"GET", "DELETE"} else {}))
+
+
+class World:
+    """The house with callers of every kind.
+
+    Attributes:
+        house: Team shop with project checkout (A and A1 of the table), team rivals with project spy.
+        live: A resource of A1 with a run that waits.
+    """
+
+    def __init__(self, house: House) -> None:
+        self.house = house
+        self.people = house.people
+        self.live = house.ordered(name="invoices", environment="default")
+        self.ids = self.ids_of(resource_of(house.orders), run=run_of(self.live))
+        self.theirs = self.ids_of(resource_of(house.spied), run=Run.objects.get(resource=resource_of(house.spied)))
+        self.secrets: dict[Who, Person] = {
+            who: self._secret(who) for who in Who if who not in {Who.ANONYMOUS, Who.UNSCOPED}
+        }
+
+    def ids_of(self, resource: Resource, *, run: Run) -> dict[str, str]:
+        """Return what stands in addresses for things of a resource's project."""
+        request = ProvisioningRequest.objects.filter(resource=resource).earliest("pk")
+        return {
+            "environment_id": show(Prefix.ENVIRONMENT, resource.environment_id),
+            "name": resource.environment.name,
+            "offering": "postgres-database",
+            "project": resource.project.slug,
+            "request_id": show(Prefix.PROVISIONING_REQUEST, request.pk),
+            "resource_id": show(Prefix.RESOURCE, resource.pk),
+            "run_id": show(Prefix.RUN, run.pk),
+        }
+
+    @cached_property
+    def marks(self) -> set[str]:
+        """What would give away a thing of A."""
+        people = self.people
+        kinds: list[tuple[Prefix, Any]] = [
+            (Prefix.ENVIRONMENT, Environment), (Prefix.PROVISIONING_REQUEST, ProvisioningRequest),
+            (Prefix.RESOURCE, Resource), (Prefix.RUN, Run),
+        ]  # fmt: skip
+        return {
+            *(show(Prefix.TEAM, people.shop.pk), '"shop"', show(Prefix.PROJECT, people.checkout.pk), '"checkout"'),
+            *(show(prefix, row.pk) for prefix, kind in kinds for row in kind.objects.filter(project=people.checkout)),
+        }
+
+    def client(self, who: Who, route: Route) -> Client:
+        """Return what the caller calls a route with: a token, or on the admin site the session of its holder."""
+        if who is Who.ANONYMOUS:
+            return Client(raise_request_exception=False)
+        secret = self.unscoped(route.scope) if who is Who.UNSCOPED else self.secrets[who].secret
+        client = Client(raise_request_exception=False, headers={"Authorization": f"Bearer {secret}"})
+        is_person = who not in {Who.EXPIRED, Who.REVOKED, Who.UNSCOPED, Who.CI}
+        if route.path.startswith("/admin") and is_person:
+            client.force_login(self.secrets[who].user, backend="django.contrib.auth.backends.ModelBackend")
+        return client
+
+    def call(self, route: Route, who: Who, *, client: Client | None = None, **ids: str) -> HttpResponse:
+        """Make a call as its example says; ids may differ."""
+        example = example_of(route)
+        address = route.path.format(**{**self.ids, **example.ids, **ids})
+        options: dict[str, Any] = {"query_params": example.query}
+        if example.body is not None:
+            options |= {"data": example.body, "content_type": "application/json"}
+        method = getattr(client or self.client(who, route), route.method.lower())
+        return cast("HttpResponse", method(address, **options))
+
+    def unscoped(self, scope: Scope | None) -> str:
+        """Return a developer's token for everything but one use."""
+        scopes = sorted(ALL - {scope})
+        return token_issue(
+            user=self.people.teammate.user, name="less", kind=TokenKind.CI, caller=TESTS, scopes=scopes
+        ).secret
+
+    def _secret(self, who: Who) -> Person:
+        role = _ROLES.get(who)
+        if role is None:
+            user = getattr(self.people, _PEOPLE.get(who, "teammate")).user
+        else:
+            kind = UserKind.SERVICE if who is Who.STRANGE_SERVICE else UserKind.HUMAN
+            user = user_create(username=f"a-{role.value}-{kind.value}", caller=TESTS, kind=kind)
+            on: Team | Project = self.people.rivals if who is Who.STRANGE_SERVICE else self.people.checkout
+            role_grant(user=user, role=role, on=on, caller=TESTS)
+        project = self.people.checkout if who is Who.CI else None
+        kinds = {Who.CI: TokenKind.CI, Who.STRANGE_SERVICE: TokenKind.SERVICE}
+        issued = token_issue(
+            user=user,
+            name=who.value,
+            kind=kinds.get(who, TokenKind.PERSONAL),
+            caller=TESTS,
+            scopes=ALL,
+            project=project,
+        )
+        if who is Who.REVOKED:
+            token_revoke(token=issued.token, caller=TESTS)
+        if who is Who.EXPIRED:
+            past = clock.now() - timedelta(days=2)
+            ApiToken.objects.filter(pk=issued.token.pk).update(created_at=past, expires_at=past + timedelta(days=1))
+        return Person(user, issued.secret)
+
+
+_PEOPLE = {
+    Who.VIEWER: "viewer", Who.APPROVER: "approver", Who.ADMIN: "lead", Who.PROJECT_DEVELOPER: "owner",
+    Who.AUDITOR: "auditor", Who.PLATFORM_ADMIN: "admin", Who.STRANGER: "stranger",
+}  # fmt: skip
+"""People of the house; whoever is neither here nor made is its developer."""
+
+_ROLES = {
+    Who.PROJECT_VIEWER: Role.VIEWER,
+    Who.PROJECT_APPROVER: Role.APPROVER,
+    Who.PROJECT_ADMIN: Role.ADMIN,
+    Who.STRANGE_SERVICE: Role.DEVELOPER,
+}
+"""Who is made for this world."""
+
+
+@contextmanager
+def undone() -> Iterator[None]:
+    """Take back all that is written within."""
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)
+
+
+def versions() -> dict[str, list[object]]:
+    """Return the versions of all rows that a refusal must not touch."""
+    return databases.versions(without=CHANGING)
