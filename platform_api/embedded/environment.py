@@ -17,6 +17,7 @@ SECRET_SETTINGS = (
     "FLEET_VALKEY_URL",
     "SECRET_KEY",
     "SLIPWAY_SEALING_KEYS",
+    "SLIPWAY_OIDC_CLIENT_SECRET",
 )
 API_URL = "SLIPWAY_API_URL"
 # On a person's machine there is no TLS in front and nobody runs collectstatic.

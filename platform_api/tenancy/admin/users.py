@@ -122,7 +122,7 @@ class UserAdmin(ManagedAdmin):
 
 def _second_factor_since(user: User) -> datetime | None:
     factor: SecondFactor | None = getattr(user, "second_factor", None)
-    return factor and factor.created_at
+    return None if factor is None else factor.created_at
 
 
 def _roles(user: User) -> list[tuple[object, object]]:
