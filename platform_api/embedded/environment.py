@@ -18,6 +18,7 @@ SECRET_SETTINGS = (
     "SECRET_KEY",
     "SLIPWAY_SEALING_KEYS",
     "SLIPWAY_METRICS_TOKEN",
+    "SLIPWAY_OIDC_CLIENT_SECRET",
 )
 API_URL = "SLIPWAY_API_URL"
 # On a person's machine there is no TLS in front and nobody runs collectstatic.

@@ -1,6 +1,7 @@
 """Users on the admin site: listed, and services made; people come by sign-on or ``manage.py bootstrap``."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from django import forms
@@ -17,7 +18,7 @@ from platform_api.core.ids import Prefix
 from platform_api.tenancy.admin.events import history_section
 from platform_api.tenancy.admin.managing import AdminForm, ManagedAdmin
 from platform_api.tenancy.admin.reading import list_url
-from platform_api.tenancy.models import ApiToken, ProjectUserPermission, TeamUserPermission, User
+from platform_api.tenancy.models import ApiToken, ProjectUserPermission, SecondFactor, TeamUserPermission, User
 from platform_api.tenancy.models.users import UserKind, username_validator
 from platform_api.tenancy.services.users import user_create
 
@@ -65,6 +66,11 @@ class UserAdmin(ManagedAdmin):
         """Return users without their passwords' hashes."""
         return User.objects.defer("password")
 
+    def get_page_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Return users with how they log in; never the key of a second factor."""
+        users = User.objects.select_related("second_factor").prefetch_related("sign_ons")
+        return users.defer("password", "second_factor__sealed_key")
+
     @admin.display(description="oversees as")
     def overseer(self, user: User) -> object:
         """Return the roles on everything."""
@@ -88,7 +94,9 @@ class UserAdmin(ManagedAdmin):
                     ("Kind", UserKind(thing.kind).label),
                     ("Oversees as", self.overseer(thing)),
                     ("Made", thing.created_at),
-                    ("Last log-in here", thing.last_login),
+                    ("Last log-in", thing.last_login),
+                    ("Second factor since", _second_factor_since(thing)),
+                    ("Sign-ons", [Mono(f"{each.issuer} {each.subject}") for each in thing.sign_ons.all()] or None),
                     ("Did", Link(list_url("audit_auditevent", actor=thing.username), "Audit events of this user")),
                 ],
             ),
@@ -110,6 +118,11 @@ class UserAdmin(ManagedAdmin):
             ),
             history_section(self.prefix, thing.pk),
         ]
+
+
+def _second_factor_since(user: User) -> datetime | None:
+    factor: SecondFactor | None = getattr(user, "second_factor", None)
+    return None if factor is None else factor.created_at
 
 
 def _roles(user: User) -> list[tuple[object, object]]:

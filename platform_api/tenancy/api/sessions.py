@@ -66,5 +66,8 @@ class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-
             "type": "apiKey",
             "in": "cookie",
             "name": settings.SESSION_COOKIE_NAME,
-            "description": "A session of a person who has logged in; unsafe methods need the header X-CSRFToken too.",
+            "description": (
+                "The session of a person who has logged in; in production its name begins with __Host-. What changes"
+                " something needs the header X-CSRFToken too, as the docs page sends it."
+            ),
         }

@@ -184,7 +184,7 @@ def _step_of(key: bytes, given: str, *, after: int) -> int | None:
 
 def _refuse(user: User, caller: Caller) -> NoReturn:
     _record("second_factor.refused", user, caller, outcome=Outcome.REFUSED)
-    raise CodeWrongError
+    raise CodeWrongError("The code is not right, or was used before.")
 
 
 def _record(

@@ -86,7 +86,7 @@ def password_prove(*, username: str, password: str, caller: Caller) -> User:
             code=LogInRefusedError.code,
             reason=LogInRefusedError.title,
         )
-        raise LogInRefusedError
+        raise LogInRefusedError("This username and password do not let you in.")
     attempt_give_back(*buckets)
     return user
 

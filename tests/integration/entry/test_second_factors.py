@@ -9,6 +9,7 @@ from django.db import connection
 from django.test import Client
 
 from platform_api.core.errors import SlipwayError
+from platform_api.core.ids import Prefix
 from platform_api.tenancy.models import RecoveryCode, SecondFactor, User
 from platform_api.tenancy.services.log_in_throttles import CODE_LIMIT
 from platform_api.tenancy.services.second_factors import (
@@ -19,7 +20,7 @@ from platform_api.tenancy.services.second_factors import (
     second_factor_prove,
 )
 from tests.databases import contents
-from tests.integration.admin.site import text_of
+from tests.integration.admin.site import browser, page_of, text_of
 from tests.integration.entry.door import (
     CODE,
     ENROLL,
@@ -233,6 +234,16 @@ def test_a_reset_ends_all_sessions_and_the_next_log_in_enrolls_anew(
     watch.pass_(minutes=1)
     enroll(fresh, watch)
     assert is_in(fresh)
+
+
+def test_an_auditor_sees_since_when_somebody_has_a_second_factor_and_nothing_of_its_key(
+    enrolled: tuple[Authenticator, list[str]],
+) -> None:
+    user = User.objects.get(username="dana")
+    page = text_of(browser(user).get(page_of("Users", Prefix.USER, user.pk)))
+    assert re.search(r"Second factor since \d{4}-", page)
+    assert "second_factor.enrolled" in page
+    assert enrolled[0].key not in page
 
 
 @pytest.mark.django_db

@@ -19,7 +19,7 @@ from mozilla_django_oidc.views import OIDCAuthenticationCallbackView, OIDCAuthen
 
 from platform_api.core.errors import UnauthenticatedError, UnavailableError
 from platform_api.core.keeping import Kept
-from platform_api.tenancy.admin.entry.visits import come_in, destination, nobody
+from platform_api.tenancy.admin.entry.visits import come_in, destination, expire_soon, nobody, person_of
 from platform_api.tenancy.models import User
 from platform_api.tenancy.services.sessions import Means
 from platform_api.tenancy.services.sign_ons import Claims, sign_on_chosen, sign_on_person
@@ -159,6 +159,13 @@ class SignOnView(OIDCAuthenticationRequestView):  # type: ignore[misc]  # the li
     """Leads to the provider."""
 
     get_settings = staticmethod(sign_on_setting)
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        """Remember state, nonce and verifier, and lead there."""
+        answer: HttpResponse = super().get(request)
+        if person_of(request) is None:
+            expire_soon(request)
+        return answer
 
 
 class SignOnCallbackView(OIDCAuthenticationCallbackView):  # type: ignore[misc]  # the library ships no types

@@ -136,7 +136,7 @@ class EntrySite(AdminSite):
             try:
                 means = second_factor_prove(user=user, code=form.cleaned_data["code"], caller=comer(request, user))
             except CodeWrongError as error:
-                form.add_error("code", told(error))
+                form.add_error(None, told(error))
             else:
                 come_in(request, user=user, means=means)
                 if means is Means.RECOVERY_CODE:
@@ -157,12 +157,17 @@ class EntrySite(AdminSite):
             try:
                 codes = second_factor_enroll(user=user, sealed=sealed, code=code, caller=comer(request, user))
             except CodeWrongError as error:
-                form.add_error("code", told(error))
+                form.add_error(None, told(error))
             else:
                 come_in(request, user=user, means=Means.CODE)
                 onward = destination(user, entering.wish)
                 return self._entry_page(
-                    request, "admin/entry/recovery_codes.html", "Keep these codes", codes=codes, onward=onward
+                    request,
+                    "admin/entry/recovery_codes.html",
+                    "Keep these codes",
+                    codes=codes,
+                    onward=onward,
+                    available_apps=[],  # the one way on from here is the button
                 )
         return self._entry_page(
             request,
@@ -171,6 +176,7 @@ class EntrySite(AdminSite):
             form=form,
             key=key_text(user=user, sealed=sealed),
             person=user,
+            wants_second_factor=False,  # this is the page that the notice leads to
         )
 
     def enroll_qr(self, request: HttpRequest) -> HttpResponse:

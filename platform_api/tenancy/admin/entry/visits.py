@@ -74,6 +74,12 @@ def entering_begin(request: HttpRequest, *, user: User, wish: str | None) -> Non
         "wish": wish,
         HASH_SESSION_KEY: user.get_session_auth_hash(),
     }
+    expire_soon(request)
+
+
+def expire_soon(request: HttpRequest) -> None:
+    """Keep what a session holds of somebody on the way in no longer than it counts."""
+    request.session.set_expiry(clock.now() + ENTERING_LIFE)
 
 
 def entering_of(request: HttpRequest) -> Entering | None:
