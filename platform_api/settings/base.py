@@ -9,7 +9,11 @@ from platform_api.settings.components.database import databases
 from platform_api.settings.components.fleet import fleet_database, fleet_valkey
 from platform_api.settings.components.governance import policy_places, quota_defaults
 from platform_api.settings.components.logs import logs
-from platform_api.settings.components.rest import REST_FRAMEWORK, SPECTACULAR_SETTINGS  # noqa: F401 - settings by their names
+from platform_api.settings.components.rest import (
+    REST_FRAMEWORK,  # noqa: F401 - settings by their names
+    SPECTACULAR_SETTINGS,  # noqa: F401 - as above
+    idempotency_key_required,
+)
 
 BASE_DIR = Path(__file__).resolve().parents[2]
 
@@ -96,6 +100,7 @@ STATICFILES_DIRS = [BASE_DIR / "platform_api" / "static"]
 STATIC_ROOT: Path | None = BASE_DIR / "staticfiles"
 
 CELERY = celery()
+IDEMPOTENCY_KEY_REQUIRED = idempotency_key_required()
 FLEET_DATABASE = fleet_database()
 FLEET_VALKEY = fleet_valkey()
 CATALOG_AGE_SECONDS = 1.0  # how long a process takes its word for what can be ordered

@@ -1,7 +1,9 @@
 """Environments: ordered, made empty or left alone by one call that is safe to repeat; watched; given back as one."""
 
 import re
+from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any, ClassVar, Literal
 
 from django.db.models import QuerySet
@@ -17,12 +19,14 @@ from platform_api.core.http.paging import FilterInvalidError
 from platform_api.core.http.shapes import body_judge, body_read, shape_response
 from platform_api.core.http.views import ListView
 from platform_api.core.shapes import Body
+from platform_api.idempotency.api.keys import KEY_PARAMETER, answered_once, order_key_of
+from platform_api.idempotency.services.keys import OrderKey
 from platform_api.tenancy.api.permissions import caller_of
 from platform_api.tenancy.models import Project
 from platform_api.tenancy.models.scopes import Scope
 from platform_api.tenancy.models.teams import SLUG_PATTERN, slug_validator
 from platform_api.tenancy.selectors.projects import project_get
-from provisioning.api.requests import RETRY_SECONDS, Reason, Slug, Ticket
+from provisioning.api.requests import RETRY_SECONDS, Reason, Slug, Ticket, known_id
 from provisioning.models import Environment
 from provisioning.models.environments import Tier
 from provisioning.selectors.environment_shapes import EnvironmentShape, environment_shape, environment_url
@@ -138,6 +142,24 @@ def _answer(caller: Caller, environment: Environment, *, status: int) -> HttpRes
     return shape_response(shown, status=status, location=environment_url(environment), **headers)
 
 
+def _key(request: Request, *, body: Any) -> OrderKey:
+    """Return the call's key; method and address say what the body is for."""
+    route = f"{request.method} {request.path}"
+    return order_key_of(request, caller_id=known_id(caller_of(request)), route=route, body=body)
+
+
+def _give_back(request: Request, find: Callable[..., Environment]) -> HttpResponse:
+    """Hand a deletion to its service, unless it was answered before: then there may be nothing to find any more."""
+    caller, confirm = caller_of(request), request.query_params.get("confirm")
+
+    def given_back() -> HttpResponse:
+        found = find(caller=caller)
+        environment_delete(caller=caller, environment=found, confirm=confirm)
+        return _answer(caller, found, status=202)
+
+    return answered_once(_key(request, body=confirm), given_back)
+
+
 class EnvironmentList(ListView):
     """Environments of a project."""
 
@@ -182,14 +204,14 @@ class EnvironmentDetail(APIView):
         return shape_response(environment_shape(found))
 
     @extend_schema(
-        operation_id="environment_delete", request=None, responses={202: EnvironmentShape}, parameters=[CONFIRM]
+        operation_id="environment_delete",
+        request=None,
+        responses={202: EnvironmentShape},
+        parameters=[CONFIRM, KEY_PARAMETER],
     )
     def delete(self, request: Request, environment_id: str) -> HttpResponse:
         """Give an environment back with everything in it; asked again, what failed is tried again."""
-        caller = caller_of(request)
-        found = environment_get(caller=caller, environment=environment_id)
-        environment_delete(caller=caller, environment=found, confirm=request.query_params.get("confirm"))
-        return _answer(caller, found, status=202)
+        return _give_back(request, partial(environment_get, environment=environment_id))
 
 
 class EnvironmentOfProject(APIView):
@@ -212,6 +234,7 @@ class EnvironmentOfProject(APIView):
         operation_id="environment_ensure",
         request=EnvironmentBody,
         responses={200: EnvironmentShape, 201: EnvironmentShape, 202: EnvironmentShape},
+        parameters=[KEY_PARAMETER],
     )
     def put(self, request: Request, project: str, name: str) -> HttpResponse:
         """Order or make the environment, or leave it as it is; safe to repeat and to race.
@@ -222,17 +245,21 @@ class EnvironmentOfProject(APIView):
         _require_name(name)
         caller = caller_of(request)
         found = project_get(caller=caller, project=project)
-        environment, is_new = _ensure(body, project=found, name=name, caller=caller)
-        made = 201 if body.offering is None else 202
-        return _answer(caller, environment, status=made if is_new else 200)
+
+        def ensured() -> HttpResponse:
+            environment, is_new = _ensure(body, project=found, name=name, caller=caller)
+            made = 201 if body.offering is None else 202
+            return _answer(caller, environment, status=made if is_new else 200)
+
+        return answered_once(_key(request, body=request.data), ensured)
 
     @extend_schema(
-        operation_id="environment_named_delete", request=None, responses={202: EnvironmentShape}, parameters=[CONFIRM]
+        operation_id="environment_named_delete",
+        request=None,
+        responses={202: EnvironmentShape},
+        parameters=[CONFIRM, KEY_PARAMETER],
     )
     def delete(self, request: Request, project: str, name: str) -> HttpResponse:
         """Give the environment back that stands under a name; the same as by its id."""
-        caller = caller_of(request)
-        found = project_get(caller=caller, project=project)
-        environment = environment_named(caller=caller, project=found, name=name)
-        environment_delete(caller=caller, environment=environment, confirm=request.query_params.get("confirm"))
-        return _answer(caller, environment, status=202)
+        found = project_get(caller=caller_of(request), project=project)
+        return _give_back(request, partial(environment_named, project=found, name=name))

@@ -1,10 +1,11 @@
 """Asks: submitted, listed, watched."""
 
 from typing import Annotated, Any, ClassVar, Literal
+from uuid import UUID
 
 from django.db.models import QuerySet
 from django.http import HttpResponse
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from msgspec import Meta
 from rest_framework.request import Request
 from rest_framework.views import APIView
@@ -14,7 +15,7 @@ from platform_api.core.errors import RequestRefusedError
 from platform_api.core.http.shapes import body_judge, body_read, shape_response
 from platform_api.core.http.views import ListView
 from platform_api.core.shapes import Body
-from platform_api.idempotency.services.keys import MAX_KEY_LENGTH, OrderKey, fingerprint_of
+from platform_api.idempotency.api.keys import KEY_PARAMETER, REPLAYED, order_key_of
 from platform_api.tenancy.api.permissions import caller_of
 from platform_api.tenancy.models.scopes import Scope
 from provisioning.models import ProvisioningRequest
@@ -26,7 +27,6 @@ from provisioning.services.ordering.changing import resource_change
 from provisioning.services.ordering.provisioning import resource_order
 from provisioning.states import Operation
 
-KEY_HEADER = "Idempotency-Key"
 RETRY_SECONDS = 1
 
 Slug = Annotated[str, Meta(min_length=1, max_length=100)]
@@ -73,23 +73,17 @@ _FOREIGN: dict[str, tuple[str, ...]] = {
 }
 
 
-def exchange_of(request: Request, *, route: str, body: Any) -> Exchange:
-    """Return who asks, and under which key."""
-    caller: Caller = caller_of(request)
+def known_id(caller: Caller) -> UUID:
+    """Return the id of an authenticated caller, who has one."""
     if caller.id is None:
         raise TypeError("an authenticated caller has an id")
-    key = request.headers.get(KEY_HEADER)
-    if key is not None:
-        key = key.strip().strip('"')
-        if not 1 <= len(key) <= MAX_KEY_LENGTH or not key.isascii() or not key.isprintable():
-            finding = {
-                "pointer": "#",
-                "code": "invalid_value",
-                "detail": f"{KEY_HEADER} is 1 to {MAX_KEY_LENGTH} printable ASCII characters.",
-                "remedy": "Send a random text, e.g. a UUID.",
-            }
-            raise RequestRefusedError(errors=[finding])
-    order_key = OrderKey(caller_id=caller.id, key=key, fingerprint=fingerprint_of(route=route, body=body))
+    return caller.id
+
+
+def exchange_of(request: Request, *, route: str, body: Any) -> Exchange:
+    """Return who asks, and under which key."""
+    caller = caller_of(request)
+    order_key = order_key_of(request, caller_id=known_id(caller), route=route, body=body)
     return Exchange(caller=caller, order_key=order_key)
 
 
@@ -98,7 +92,7 @@ def answer_response(answer: Answer) -> HttpResponse:
     response = shape_response(answer.body, status=202, location=answer.location, retry_after=str(RETRY_SECONDS))
     response.headers["ETag"] = '"1"'
     if answer.is_replay:
-        response.headers["Idempotency-Replayed"] = "true"
+        response.headers[REPLAYED] = "true"
     return response
 
 
@@ -196,11 +190,7 @@ class RequestList(ListView):
         operation_id="request_submit",
         request=RequestBody,
         responses={202: RequestShape},
-        parameters=[
-            OpenApiParameter(
-                KEY_HEADER, str, OpenApiParameter.HEADER, description="Makes it safe to repeat the call for 24 h."
-            )
-        ],
+        parameters=[KEY_PARAMETER],
     )
     def post(self, request: Request) -> HttpResponse:
         """Submit an ask; what is accepted is carried out, whatever happens to this connection."""

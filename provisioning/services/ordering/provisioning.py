@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from django.db import DatabaseError, IntegrityError, connection
+from django.db import DatabaseError, IntegrityError, OperationalError, connection
 
 from catalog.selectors.connections import connection_for
 from catalog.selectors.orderables import NotOrderableError, Orderable, orderable_get
@@ -18,7 +18,7 @@ from platform_api.core import clock
 from platform_api.core.errors import ConflictError, RequestRefusedError, UnavailableError
 from platform_api.core.ids import Prefix, new_id, show
 from platform_api.core.shapes import Cost
-from platform_api.idempotency.services.keys import answer_find
+from platform_api.idempotency.services.keys import IdempotencyInProgressError, answer_find, is_in_progress
 from platform_api.tenancy.models import Project
 from platform_api.tenancy.models.roles import Right
 from provisioning.selectors.places import Place, PlaceUnknownError, place_get, place_project_get
@@ -106,6 +106,7 @@ def resource_order(*, ask: NewResource, exchange: Exchange) -> Answer:
         RoleMissingError: The caller may not order there.
         NameTakenError: The environment has something of this name.
         IdempotencyMismatchError: The key was used for another order.
+        IdempotencyInProgressError: An order with this key is being written, and takes its time.
         ConnectionMissingError: The platform has no target for it.
         QuotaContendedError: The quota changed each time that it was looked at.
     """
@@ -204,6 +205,10 @@ def _execute(submission: _Submission, quotas: dict[tuple[str, str], UUID]) -> st
         place, name = submission.place, submission.ask.name
         msg = f"Environment {place.environment} of project {place.project.slug} has a resource {name} already."
         raise NameTakenError(msg, tenant=place.tenant) from error
+    except OperationalError as error:
+        if not is_in_progress(error):
+            raise
+        raise IdempotencyInProgressError from error
     except DatabaseError as error:
         if getattr(error.__cause__, "sqlstate", None) != REFUSED:
             raise

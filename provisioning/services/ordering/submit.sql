@@ -8,8 +8,10 @@ WITH place AS (
     SELECT 1 FROM environment WHERE id = %(environment_id)s::uuid AND desired = 'present' FOR SHARE
 ),
 fresh AS (
-    SELECT 1 FROM place WHERE %(key)s::text IS NULL OR NOT EXISTS (
-        SELECT FROM idempotency_key WHERE caller_id = %(caller_id)s::uuid AND key = %(key)s::text)
+    -- Of calls with one key each waits here for the one before it, and is told to come back where that takes too long.
+    SELECT 1 FROM place WHERE %(key)s::text IS NULL OR (
+        idempotency_key_lock(%(caller_id)s::uuid, %(key)s::text) AND NOT EXISTS (
+            SELECT FROM idempotency_key WHERE caller_id = %(caller_id)s::uuid AND key = %(key)s::text))
 ),
 project_points AS (
     UPDATE quota SET reserved = reserved + %(points)s::int
