@@ -48,6 +48,18 @@ class Caller:
     ip: str | None = None
     correlation_id: str = ""
 
+    @property
+    def user_id(self) -> UUID:
+        """The user, where nobody calls who is none.
+
+        Raises:
+            TypeError: The platform itself calls, or nobody in particular.
+        """
+        if self.id is None:
+            msg = f"{self.name} is no user"
+            raise TypeError(msg)
+        return self.id
+
     def roles_in(self, *, team_id: UUID, project_id: UUID) -> frozenset[str]:
         """Return the roles that count in a project: those on it and those on its team."""
         return self.team_roles.get(team_id, frozenset()) | self.project_roles.get(project_id, frozenset())

@@ -128,6 +128,7 @@ def token_issue(
     project: Project | None = None,
     networks: Collection[str] = (),
     expires_at: datetime | None = None,
+    family: ApiToken | None = None,
 ) -> IssuedToken:
     """Make a token for a user.
 
@@ -141,6 +142,7 @@ def token_issue(
         project: Narrows it to one project.
         networks: CIDR ranges that it may be used from; none means any.
         expires_at: End of its life; 90 days from now by default.
+        family: The first of the tokens that it is a rotation of.
 
     Raises:
         TokenOwnerError: The user is inactive.
@@ -177,6 +179,7 @@ def token_issue(
             project=project,
             networks=[str(ipaddress.ip_network(network)) for network in networks],
             expires_at=expires_at,
+            family=family,
         )
         event_record(
             caller=caller,

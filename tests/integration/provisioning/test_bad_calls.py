@@ -192,6 +192,9 @@ ROUTES = {
     "GET projects/checkout/environments/{}": Prefix.ENVIRONMENT,
     "DELETE projects/checkout/environments/{}?confirm=x": Prefix.ENVIRONMENT,
     "GET offerings/{}": Prefix.OFFERING,
+    "GET tokens/{}": Prefix.API_TOKEN,
+    "DELETE tokens/{}": Prefix.API_TOKEN,
+    "POST tokens/{}/rotate": Prefix.API_TOKEN,
 }
 
 
@@ -231,6 +234,7 @@ def test_what_belongs_to_others_is_refused_like_what_is_not_there(standing_house
         Prefix.RUN: Run.objects.get(resource=spied).pk,
         Prefix.PROJECT: spied.project_id,
         Prefix.ENVIRONMENT: spied.environment_id,
+        Prefix.API_TOKEN: standing_house.people.stranger.user.api_tokens.get().pk,
     }[ROUTES[route]]
     shown = show(ROUTES[route], there)
     before = contents()
@@ -241,13 +245,14 @@ def test_what_belongs_to_others_is_refused_like_what_is_not_there(standing_house
     assert contents() == before
 
 
-WITHOUT_INPUT = {"policies"}
+WITHOUT_INPUT = {"policies", "tokens/current"}
 """Routes that take nothing which could be wrong."""
 
 LISTS = {
     "requests": ("project", "status", "operation"),
     "resources": ("project", "environment", "status", "kind", "name"),
     "runs": ("project", "status", "operation"),
+    "tokens": ("user",),
     "offerings": ("kind", "tag"),
     "projects/checkout/environments": ("name", "tier", "closed"),
     "teams": (),
