@@ -5,6 +5,7 @@ from pathlib import Path
 from platform_api.settings import env
 from platform_api.settings.components import worker
 from platform_api.settings.components.celery import celery
+from platform_api.settings.components.ci import trusted_issuers
 from platform_api.settings.components.database import databases
 from platform_api.settings.components.fleet import fleet_database, fleet_valkey
 from platform_api.settings.components.governance import policy_places, quota_defaults
@@ -101,6 +102,7 @@ STATIC_ROOT: Path | None = BASE_DIR / "staticfiles"
 
 CELERY = celery()
 IDEMPOTENCY_KEY_REQUIRED = idempotency_key_required()
+CI_ISSUERS = trusted_issuers()
 FLEET_DATABASE = fleet_database()
 FLEET_VALKEY = fleet_valkey()
 CATALOG_AGE_SECONDS = 1.0  # how long a process takes its word for what can be ordered

@@ -48,7 +48,6 @@ def _is_worth_recording(error: SlipwayError, *, caller: Caller, method: str) -> 
     """
     if isinstance(error, TokenMissingError | FaultError | UnavailableError):
         return False
-    if isinstance(error, UnauthenticatedError):
+    if isinstance(error, UnauthenticatedError | ForbiddenError):
         return True
-    is_known = caller.kind is not CallerKind.ANONYMOUS
-    return is_known and (isinstance(error, ForbiddenError) or method not in SAFE_METHODS)
+    return caller.kind is not CallerKind.ANONYMOUS and method not in SAFE_METHODS

@@ -64,6 +64,7 @@ class TokenShape(Shape):
     team: str | None
     project: str | None
     networks: list[str]
+    on_behalf_of: str | None
     status: Literal["in_force", "expired", "revoked"]
     created_at: datetime
     expires_at: datetime
@@ -132,6 +133,7 @@ def token_members(token: ApiToken) -> dict[str, Any]:
         "team": token.team and token.team.slug,
         "project": token.project and token.project.slug,
         "networks": token.networks,
+        "on_behalf_of": token.on_behalf_of or None,
         "status": token.status_at(clock.now()),
         "created_at": token.created_at,
         "expires_at": token.expires_at,
@@ -141,7 +143,7 @@ def token_members(token: ApiToken) -> dict[str, Any]:
     }
 
 
-def _made(issued: IssuedToken) -> HttpResponse:
+def token_made(issued: IssuedToken) -> HttpResponse:
     """Answer with the secret; the answer is kept by no cache."""
     shown = TokenMadeShape(**token_members(issued.token), secret=issued.secret)
     return shape_response(shown, status=201, location=token_url(issued.token), cache_control="no-store")
@@ -190,7 +192,7 @@ class TokenList(ListView):
             expires_at=body.expires_at,
         )
         order_key = _key_of(request, route="tokens", body=request.data)
-        return _made(own_token_issue(ask=ask, caller=caller_of(request), order_key=order_key))
+        return token_made(own_token_issue(ask=ask, caller=caller_of(request), order_key=order_key))
 
 
 class TokenCurrent(APIView):
@@ -253,4 +255,4 @@ class TokenRotate(APIView):
             caller=caller_of(request),
             order_key=order_key,
         )
-        return _made(issued)
+        return token_made(issued)

@@ -3,11 +3,13 @@
 from django.urls import path
 
 from platform_api.tenancy.api.audit_events import AuditEventList
+from platform_api.tenancy.api.oidc import OidcExchange
 from platform_api.tenancy.api.teams import ProjectDetail, ProjectList, TeamList
 from platform_api.tenancy.api.tokens import TokenCurrent, TokenDetail, TokenList, TokenRotate
 
 urlpatterns = [
     path("audit-events", AuditEventList.as_view(), name="audit-event-list"),
+    path("auth/oidc/exchange", OidcExchange.as_view(), name="oidc-exchange"),
     path("teams", TeamList.as_view(), name="team-list"),
     path("projects", ProjectList.as_view(), name="project-list"),
     path("projects/<str:project>", ProjectDetail.as_view(), name="project-detail"),

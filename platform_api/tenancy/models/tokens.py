@@ -13,7 +13,10 @@ from django.db.models import F, Q
 from platform_api.core.ids import new_id
 from platform_api.tenancy.models.projects import Project
 from platform_api.tenancy.models.teams import Team
+from platform_api.tenancy.models.trust_rules import TrustRule
 from platform_api.tenancy.models.users import User
+
+ON_BEHALF_OF_LENGTH = 300
 
 MAXIMUM_LIFE = timedelta(days=366)
 DEFAULT_LIFE = timedelta(days=90)
@@ -56,6 +59,12 @@ class ApiToken(models.Model):
     )
     rotated_at = models.DateTimeField(
         null=True, blank=True, help_text="When another took its place; that happens to a token once."
+    )
+    trust_rule = models.ForeignKey(
+        TrustRule, null=True, blank=True, on_delete=models.PROTECT, related_name="+", help_text="Why a CI job has it."
+    )
+    on_behalf_of = models.CharField(
+        max_length=ON_BEHALF_OF_LENGTH, blank=True, default="", help_text="Which CI job has it."
     )
     last_used_at = models.DateTimeField(null=True, blank=True, help_text="To the minute.")
     revoked_at = models.DateTimeField(null=True, blank=True)

@@ -130,7 +130,7 @@ def own_token_rotate(*, token: str, overlap: timedelta, caller: Caller, order_ke
 
     Raises:
         UnknownIdError: There is none, or the caller may not see it.
-        TokenEndedError: It is over, or was rotated already.
+        TokenEndedError: It is over, or was rotated already, or is a CI job's.
         TokenWiderError: It reaches further than the one that asks, or is another's: overseers get no secrets of others.
         SecretShownError, IdempotencyMismatchError, IdempotencyInProgressError: As ``own_token_issue`` says.
     """
@@ -140,6 +140,10 @@ def own_token_rotate(*, token: str, overlap: timedelta, caller: Caller, order_ke
         used, reach = token_used(caller=caller), _reach(old)
         if old.user_id != caller.id or (used is not None and used.pk != old.pk and any(_beyond(used, reach))):
             raise TokenWiderError
+        if old.trust_rule_id is not None:
+            raise TokenEndedError(
+                "A CI job's token is not rotated.", remedy="Have the job exchange another of its own."
+            )
         now = clock.now()
         end = {"expires_at": min(old.expires_at, now + overlap)} if overlap else {"revoked_at": now}
         in_force = Q(revoked_at=None, rotated_at=None, expires_at__gt=now)
