@@ -32,6 +32,7 @@ from platform_api.tenancy.admin.projects import ProjectAdmin
 from platform_api.tenancy.admin.reading import SAFE_METHODS, ReadOnlyAdmin, ReadOnlyPageError, caller_of, list_url
 from platform_api.tenancy.admin.teams import TeamAdmin
 from platform_api.tenancy.admin.tokens import ApiTokenAdmin
+from platform_api.tenancy.admin.trust_rules import TrustRuleAdmin
 from platform_api.tenancy.admin.users import UserAdmin
 from platform_api.tenancy.selectors.callers import row_scope_of
 from provisioning.admin.environments import EnvironmentAdmin
@@ -52,7 +53,7 @@ class Chapter:
 
 CHAPTERS = (
     Chapter("What happened", (ProvisioningRequestAdmin, RunAdmin, ResourceAdmin, EnvironmentAdmin, AuditEventAdmin)),
-    Chapter("Who may", (TeamAdmin, ProjectAdmin, UserAdmin, ApiTokenAdmin)),
+    Chapter("Who may", (TeamAdmin, ProjectAdmin, UserAdmin, ApiTokenAdmin, TrustRuleAdmin)),
     Chapter("What with", (OfferingAdmin, OfferingVersionAdmin, QuotaAdmin, ConnectionAdmin)),
 )
 """Everything that is on the site, in the order of its navigation."""

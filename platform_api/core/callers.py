@@ -25,13 +25,14 @@ class Caller:
         id: The user; None for the platform itself and for nobody.
         name: Name at the time of the call; kept in the audit trail when the user is renamed.
         kind: What stands behind the call.
-        auth_method: How it was established: ``api_token``, ``session``, ``log_in``, ``internal`` or ``none``.
+        auth_method: How it was established: ``api_token``, ``oidc``, ``session``, ``log_in``, ``internal`` or ``none``.
         token_id: The token used, if one was.
         scopes: What the token may be used for; a session has all.
         team_roles: Role names by team id, as granted at the time of the call.
         project_roles: Role names by project id, as granted on the project itself.
         is_auditor: May read everything, everywhere.
         is_platform_admin: Runs the platform.
+        on_behalf_of: Whom a service acts for, e.g. a CI job: ``github:owner/repo@refs/heads/main (octocat)``.
         ip: Address the call came from, if it came over a network.
         correlation_id: Ties together all records of one exchange.
     """
@@ -46,6 +47,7 @@ class Caller:
     project_roles: Mapping[UUID, frozenset[str]] = field(default_factory=dict)
     is_auditor: bool = False
     is_platform_admin: bool = False
+    on_behalf_of: str | None = None
     ip: str | None = None
     correlation_id: str = ""
 
@@ -59,6 +61,18 @@ class Caller:
         """What follows from it alone is what the caller may see: equal for two callers who see and may do the same."""
         roles = (self.team_roles.items(), self.project_roles.items())
         return (self.is_auditor, self.is_platform_admin, *map(frozenset, roles))
+
+    @property
+    def user_id(self) -> UUID:
+        """The user, where nobody calls who is none.
+
+        Raises:
+            TypeError: The platform itself calls, or nobody in particular.
+        """
+        if self.id is None:
+            msg = f"{self.name} is no user"
+            raise TypeError(msg)
+        return self.id
 
     def roles_in(self, *, team_id: UUID, project_id: UUID) -> frozenset[str]:
         """Return the roles that count in a project: those on it and those on its team."""

@@ -1,6 +1,6 @@
 """The families of refusal that every room speaks; core/http/problems maps a family to a status, in one place."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 from uuid import UUID
@@ -30,6 +30,7 @@ class SlipwayError(Exception):
             ``remedy``.
         extras: Further members of the problem document; JSON values only.
         tenant: Team and project that the refusal concerns, where known; decides who may read its audit event.
+        evidence: What auditors shall know of it beyond what the caller is told; JSON values, never a secret.
     """
 
     code: ClassVar[str] = ""
@@ -50,6 +51,7 @@ class SlipwayError(Exception):
         remedy: str | None = None,
         errors: Sequence[dict[str, Any]] = (),
         tenant: Tenant | None = None,
+        evidence: Mapping[str, Any] | None = None,
         **extras: Any,
     ) -> None:
         self.detail = detail or self.title
@@ -57,6 +59,7 @@ class SlipwayError(Exception):
         self.errors = list(errors)
         self.extras = extras
         self.tenant = tenant
+        self.evidence = dict(evidence or {})
         super().__init__(self.detail)
 
 

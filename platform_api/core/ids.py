@@ -31,6 +31,7 @@ class Prefix(StrEnum):
     RUN = "run"
     QUOTA = "quo"
     POLICY_DECISION = "dec"
+    TRUST_RULE = "tru"
 
 
 PREFIX_OF_KIND: Mapping[str, Prefix] = {
@@ -46,6 +47,7 @@ PREFIX_OF_KIND: Mapping[str, Prefix] = {
     "quota": Prefix.QUOTA,
     "resource": Prefix.RESOURCE,
     "run": Prefix.RUN,
+    "trust_rule": Prefix.TRUST_RULE,
 }
 """Prefix by the kind of thing, as audit events name the kind of their object."""
 

@@ -14,6 +14,7 @@ from platform_api.settings.components.browsers import (  # noqa: F401 - settings
     cors_origins,
 )
 from platform_api.settings.components.celery import celery
+from platform_api.settings.components.ci import trusted_issuers
 from platform_api.settings.components.database import databases
 from platform_api.settings.components.fleet import fleet_database, fleet_valkey
 from platform_api.settings.components.governance import policy_places, quota_defaults
@@ -21,7 +22,11 @@ from platform_api.settings.components.identity import authentication_backends, s
 from platform_api.settings.components.logs import logs
 from platform_api.settings.components.metrics import metrics_folder, metrics_token
 from platform_api.settings.components.rates import rates
-from platform_api.settings.components.rest import REST_FRAMEWORK, SPECTACULAR_SETTINGS  # noqa: F401 - settings by their names
+from platform_api.settings.components.rest import (
+    REST_FRAMEWORK,  # noqa: F401 - settings by their names
+    SPECTACULAR_SETTINGS,  # noqa: F401 - as above
+    idempotency_key_required,
+)
 
 BASE_DIR = Path(__file__).resolve().parents[2]
 
@@ -127,6 +132,8 @@ STATICFILES_DIRS = [BASE_DIR / "platform_api" / "static"]
 STATIC_ROOT: Path | None = BASE_DIR / "staticfiles"
 
 CELERY = celery()
+IDEMPOTENCY_KEY_REQUIRED = idempotency_key_required()
+CI_ISSUERS = trusted_issuers()
 FLEET_DATABASE = fleet_database()
 FLEET_VALKEY = fleet_valkey()
 CATALOG_AGE_SECONDS = 300.0  # how long a process keeps what can be ordered, and where it is made, while none changes

@@ -100,6 +100,7 @@ def _asked(request: ProvisioningRequest) -> Section:
             ("Resource", Ref(prefix=Prefix.RESOURCE, id=request.resource_id, text=request.resource.name)),
             ("By", requester_of(request)),
             ("Kind of caller", request.requested_by_kind),
+            ("On behalf of", request.on_behalf_of),
             ("When", request.created_at),
             ("Completed", request.completed_at),
             ("Why", Prose(request.reason)),

@@ -1,7 +1,9 @@
 """Environments: ordered, made empty or left alone by one call that is safe to repeat; watched; given back as one."""
 
 import re
+from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any, ClassVar, Literal
 
 from django.db.models import QuerySet
@@ -18,12 +20,14 @@ from platform_api.core.http.shapes import body_judge, body_read, shape_response
 from platform_api.core.http.views import ListView
 from platform_api.core.http.waiting import RETRY_SECONDS, WAIT, Held, held, wait_seconds
 from platform_api.core.shapes import Body
+from platform_api.idempotency.api.keys import KEY_PARAMETER, REPLAYED, answered_once, order_key_of
+from platform_api.idempotency.services.keys import OrderKey
 from platform_api.tenancy.api.permissions import caller_of
 from platform_api.tenancy.models import Project
 from platform_api.tenancy.models.scopes import Scope
 from platform_api.tenancy.models.teams import SLUG_PATTERN, slug_validator
 from platform_api.tenancy.selectors.projects import project_get
-from provisioning.api.requests import Reason, Slug, Ticket
+from provisioning.api.requests import Reason, Slug, Ticket, known_id
 from provisioning.models import Environment
 from provisioning.models.environments import Tier
 from provisioning.selectors.environment_shapes import (
@@ -152,20 +156,10 @@ def _held(caller: Caller, environment: Environment, *, seconds: int) -> Held[Env
     )
 
 
-def _answer(caller: Caller, environment: Environment, *, status: int, seconds: int) -> HttpResponse:
-    """Answer with an environment as it stands; what is still under way says when to look again.
-
-    Args:
-        caller: Who asks.
-        environment: Which one.
-        status: What is answered; 202 becomes 200 where the caller waited, and it is under way no more.
-        seconds: For how long the answer may be held.
-    """
-    end = _held(caller, environments_visible(caller=caller).get(pk=environment.pk), seconds=seconds)
-    if status == ACCEPTED and seconds and end.is_final:
-        status = 200
-    headers = {"retry_after": str(RETRY_SECONDS)} if status == ACCEPTED else end.headers
-    shown = environment_shape(end.found)
+def _answer(caller: Caller, environment: Environment, *, status: int) -> HttpResponse:
+    """Answer with an environment as it stands now; what is still under way says when to look again."""
+    shown = environment_shape(environments_visible(caller=caller).get(pk=environment.pk))
+    headers = {"retry_after": str(RETRY_SECONDS)} if status == ACCEPTED else {}
     return shape_response(shown, status=status, location=environment_url(environment), **headers)
 
 
@@ -173,6 +167,50 @@ def _read(caller: Caller, environment: Environment, *, seconds: int) -> HttpResp
     """Answer with an environment that is only looked at."""
     end = _held(caller, environment, seconds=seconds)
     return shape_response(environment_shape(end.found), status=200, **end.headers)
+
+
+def _key(request: Request, *, body: Any) -> OrderKey:
+    """Return the call's key; method and address say what the body is for."""
+    route = f"{request.method} {request.path}"
+    return order_key_of(request, caller_id=known_id(caller_of(request)), route=route, body=body)
+
+
+def _done_once(request: Request, *, body: Any, do: Callable[[], tuple[Environment, int]]) -> HttpResponse:
+    """Do what is asked, once for each key, and hold the answer where the caller waits for what is under way.
+
+    Args:
+        request: The call.
+        body: What is asked for.
+        do: Does it, and returns the environment and what is answered; 202 becomes 200 where the caller waited, and it
+            is under way no more.
+    """
+    caller, seconds = caller_of(request), wait_seconds(request)
+
+    def done() -> HttpResponse:
+        environment, status = do()
+        return _answer(caller, environment, status=status)
+
+    response = answered_once(_key(request, body=body), done)
+    if not seconds or response.status_code != ACCEPTED:
+        return response
+    found = environment_get(caller=caller, environment=response.headers["Location"].rpartition("/")[2])
+    end = _held(caller, found, seconds=seconds)
+    shown = _answer(caller, end.found, status=200 if end.is_final else ACCEPTED)
+    if REPLAYED in response.headers:
+        shown.headers[REPLAYED] = response.headers[REPLAYED]
+    return shown
+
+
+def _give_back(request: Request, find: Callable[..., Environment]) -> HttpResponse:
+    """Hand a deletion to its service, unless it was answered before: then there may be nothing to find any more."""
+    caller, confirm = caller_of(request), request.query_params.get("confirm")
+
+    def given_back() -> tuple[Environment, int]:
+        found = find(caller=caller)
+        environment_delete(caller=caller, environment=found, confirm=confirm)
+        return found, ACCEPTED
+
+    return _done_once(request, body=confirm, do=given_back)
 
 
 class EnvironmentList(ListView):
@@ -219,13 +257,12 @@ class EnvironmentDetail(APIView):
         found = environment_get(caller=caller, environment=environment_id)
         return _read(caller, found, seconds=seconds)
 
-    @extend_schema(operation_id="environment_delete", request=None, responses=DELETED, parameters=[CONFIRM, WAIT])
+    @extend_schema(
+        operation_id="environment_delete", request=None, responses=DELETED, parameters=[CONFIRM, KEY_PARAMETER, WAIT]
+    )
     def delete(self, request: Request, environment_id: str) -> HttpResponse:
         """Give an environment back with everything in it; asked again, what failed is tried again."""
-        caller, seconds = caller_of(request), wait_seconds(request)
-        found = environment_get(caller=caller, environment=environment_id)
-        environment_delete(caller=caller, environment=found, confirm=request.query_params.get("confirm"))
-        return _answer(caller, found, status=ACCEPTED, seconds=seconds)
+        return _give_back(request, partial(environment_get, environment=environment_id))
 
 
 class EnvironmentOfProject(APIView):
@@ -248,26 +285,32 @@ class EnvironmentOfProject(APIView):
         operation_id="environment_ensure",
         request=EnvironmentBody,
         responses={200: EnvironmentShape, 201: EnvironmentShape, 202: EnvironmentShape},
-        parameters=[WAIT],
+        parameters=[KEY_PARAMETER, WAIT],
     )
     def put(self, request: Request, project: str, name: str) -> HttpResponse:
         """Order or make the environment, or leave it as it is; safe to repeat and to race.
 
         202 when it was ordered just now and is being made, 201 when it was made empty, 200 when it was there.
         """
-        seconds, body = wait_seconds(request), _body_of(request.data)
+        body = _body_of(request.data)
         _require_name(name)
         caller = caller_of(request)
         found = project_get(caller=caller, project=project)
-        environment, is_new = _ensure(body, project=found, name=name, caller=caller)
-        made = 201 if body.offering is None else ACCEPTED
-        return _answer(caller, environment, status=made if is_new else 200, seconds=seconds)
 
-    @extend_schema(operation_id="environment_named_delete", request=None, responses=DELETED, parameters=[CONFIRM, WAIT])
+        def ensured() -> tuple[Environment, int]:
+            environment, is_new = _ensure(body, project=found, name=name, caller=caller)
+            made = 201 if body.offering is None else ACCEPTED
+            return environment, made if is_new else 200
+
+        return _done_once(request, body=request.data, do=ensured)
+
+    @extend_schema(
+        operation_id="environment_named_delete",
+        request=None,
+        responses=DELETED,
+        parameters=[CONFIRM, KEY_PARAMETER, WAIT],
+    )
     def delete(self, request: Request, project: str, name: str) -> HttpResponse:
         """Give the environment back that stands under a name; the same as by its id."""
-        caller, seconds = caller_of(request), wait_seconds(request)
-        found = project_get(caller=caller, project=project)
-        environment = environment_named(caller=caller, project=found, name=name)
-        environment_delete(caller=caller, environment=environment, confirm=request.query_params.get("confirm"))
-        return _answer(caller, environment, status=ACCEPTED, seconds=seconds)
+        found = project_get(caller=caller_of(request), project=project)
+        return _give_back(request, partial(environment_named, project=found, name=name))

@@ -2,11 +2,12 @@
 
 from contextlib import suppress
 from typing import Annotated, Any, ClassVar, Literal
+from uuid import UUID
 
 from django.db import DatabaseError
 from django.db.models import QuerySet
 from django.http import HttpResponse
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from msgspec import Meta
 from rest_framework.request import Request
 from rest_framework.views import APIView
@@ -17,7 +18,7 @@ from platform_api.core.http.shapes import body_judge, body_read, shape_response
 from platform_api.core.http.views import ListView
 from platform_api.core.http.waiting import RETRY_SECONDS, WAIT, Held, held, wait_seconds
 from platform_api.core.shapes import Body
-from platform_api.idempotency.services.keys import MAX_KEY_LENGTH, OrderKey, fingerprint_of
+from platform_api.idempotency.api.keys import KEY_PARAMETER, REPLAYED, order_key_of
 from platform_api.tenancy.api.permissions import caller_of
 from platform_api.tenancy.models.scopes import Scope
 from platform_api.tenancy.selectors.sight import Sight
@@ -29,8 +30,6 @@ from provisioning.services.ordering.asks import Answer, Change, Exchange, NewRes
 from provisioning.services.ordering.changing import resource_change
 from provisioning.services.ordering.provisioning import resource_order
 from provisioning.states import FINAL_REQUEST, Operation
-
-KEY_HEADER = "Idempotency-Key"
 
 Slug = Annotated[str, Meta(min_length=1, max_length=100)]
 Name = Annotated[
@@ -76,23 +75,17 @@ _FOREIGN: dict[str, tuple[str, ...]] = {
 }
 
 
-def exchange_of(request: Request, *, route: str, body: Any) -> Exchange:
-    """Return who asks, and under which key."""
-    caller: Caller = caller_of(request)
+def known_id(caller: Caller) -> UUID:
+    """Return the id of an authenticated caller, who has one."""
     if caller.id is None:
         raise TypeError("an authenticated caller has an id")
-    key = request.headers.get(KEY_HEADER)
-    if key is not None:
-        key = key.strip().strip('"')
-        if not 1 <= len(key) <= MAX_KEY_LENGTH or not key.isascii() or not key.isprintable():
-            finding = {
-                "pointer": "#",
-                "code": "invalid_value",
-                "detail": f"{KEY_HEADER} is 1 to {MAX_KEY_LENGTH} printable ASCII characters.",
-                "remedy": "Send a random text, e.g. a UUID.",
-            }
-            raise RequestRefusedError(errors=[finding])
-    order_key = OrderKey(caller_id=caller.id, key=key, fingerprint=fingerprint_of(route=route, body=body))
+    return caller.id
+
+
+def exchange_of(request: Request, *, route: str, body: Any) -> Exchange:
+    """Return who asks, and under which key."""
+    caller = caller_of(request)
+    order_key = order_key_of(request, caller_id=known_id(caller), route=route, body=body)
     return Exchange(caller=caller, order_key=order_key)
 
 
@@ -110,7 +103,7 @@ def answer_response(answer: Answer, *, caller: Caller, seconds: int) -> HttpResp
         with suppress(DatabaseError):  # it was accepted; whoever cannot be told what became of it is told that
             response = _followed(answer, caller=caller, seconds=seconds)
     if answer.is_replay:
-        response.headers["Idempotency-Replayed"] = "true"
+        response.headers[REPLAYED] = "true"
     return response
 
 
@@ -228,12 +221,7 @@ class RequestList(ListView):
         operation_id="request_submit",
         request=RequestBody,
         responses={200: RequestShape, 202: RequestShape},
-        parameters=[
-            OpenApiParameter(
-                KEY_HEADER, str, OpenApiParameter.HEADER, description="Makes it safe to repeat the call for 24 h."
-            ),
-            WAIT,
-        ],
+        parameters=[KEY_PARAMETER, WAIT],
     )
     def post(self, request: Request) -> HttpResponse:
         """Submit an ask; what is accepted is carried out, whatever happens to this connection."""

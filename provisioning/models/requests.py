@@ -32,6 +32,7 @@ class ProvisioningRequest(models.Model):
     requested_by_id = models.UUIDField(null=True)
     requested_by_name = models.CharField(max_length=200)
     requested_by_kind = models.CharField(max_length=16)
+    on_behalf_of = models.CharField(max_length=300, blank=True, default="", help_text="Whom a service asked for.")
     quota = models.JSONField(help_text="What was reserved, with the figures of that moment.")
     decisions = models.JSONField(help_text="What each policy said.")
     policy_decision_id = models.UUIDField(null=True)

@@ -288,7 +288,11 @@ def request_shape(request: ProvisioningRequest) -> RequestShape:
         approvals=ApprovalsShape(needed=[], given=[]),
         reason=request.reason,
         ticket=request.ticket,
-        requested_by=RequesterShape(kind=request.requested_by_kind, name=request.requested_by_name, on_behalf_of=None),
+        requested_by=RequesterShape(
+            kind=request.requested_by_kind,
+            name=request.requested_by_name,
+            on_behalf_of=request.on_behalf_of or None,
+        ),
         failure=failure_shape(request.failure),
         created_at=request.created_at,
         completed_at=request.completed_at,

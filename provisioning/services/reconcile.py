@@ -19,6 +19,7 @@ from platform_api.audit.models import Outcome
 from platform_api.audit.services.events import event_record
 from platform_api.core import correlation
 from platform_api.core.callers import Caller, system_caller
+from platform_api.idempotency.services.keys import keys_sweep
 from provisioning.models import Run
 from provisioning.services.environments.advancing import environment_advance, environments_unadvanced
 from provisioning.services.environments.closing import (
@@ -70,7 +71,7 @@ LOST = RunFailure(
 
 
 def reconcile() -> int:
-    """Make one pass, and return how many things it set right."""
+    """Make one pass, and return how many things it set right; keys that nobody repeats any more are forgotten."""
     caller = system_caller("dispatcher")
     lost = dict(_lost().values_list("pk", "resource_id").order_by("pk"))
     return (
@@ -87,6 +88,7 @@ def reconcile() -> int:
         )
         + _each(environments_unadvanced(), lambda pk: _advance(caller, pk), what="environment %s could not go on")
         + _each(resources_without_run(), lambda pk: _make(caller, pk), what="resource %s could not get its run")
+        + keys_sweep()
     )
 
 

@@ -40,7 +40,7 @@ class Client:
     def call(self, method: str, path: str, **options: Any) -> httpx.Response:
         """Call an address below ``/api/v1``, and keep the answer; a 503 is tried again, as it asks for."""
         deadline = time.monotonic() + RETRY_SECONDS
-        headers = {"Idempotency-Key": str(uuid.uuid4()), **options.pop("headers", {})}
+        headers = {"Idempotency-Key": f'"{uuid.uuid4()}"', **options.pop("headers", {})}
         while True:
             answer = self.http.request(method, path, headers=headers, **options)
             self.heard.append(answer.content)
@@ -78,7 +78,7 @@ class Client:
 
     def order_stubbornly(self, name: str) -> Json:
         """Order as a careful script does: the same key again, until it is told that the order was accepted."""
-        key, deadline = str(uuid.uuid4()), time.monotonic() + FINAL_SECONDS
+        key, deadline = f'"{uuid.uuid4()}"', time.monotonic() + FINAL_SECONDS
         while True:
             try:
                 answer = self.submit(self.ask(name), **{"Idempotency-Key": key})

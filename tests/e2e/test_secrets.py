@@ -72,7 +72,7 @@ def life(live_stack: LiveStack) -> Life:
     live_stack.wait_ready()
     client, evidence, order_key = live_stack.clients["safe"], Evidence(live_stack), str(uuid.uuid4())
     with evidence.watched():
-        request = client.submit(client.ask("secretive"), **{"Idempotency-Key": order_key}).json()
+        request = client.submit(client.ask("secretive"), **{"Idempotency-Key": f'"{order_key}"'}).json()
         assert client.finish(request)["status"] == "completed"
         resource = client.get(f"resources/{request['resource']['id']}")
         changed = client.finish(client.update(resource, plan="medium", parameters={"connection_limit": 31}))

@@ -22,6 +22,7 @@ def refusal_record(*, error: SlipwayError, caller: Caller, route: str) -> None:
         route: Method and pattern of the address, e.g. ``POST /api/v1/requests``.
     """
     findings = [{"pointer": found.get("pointer"), "code": found.get("code")} for found in error.errors]
+    told = {**({"errors": findings} if findings else {}), **error.evidence}
     try:
         with row_scope.platform(), transaction.atomic():  # a refusal may concern a team that is not the caller's
             event_record(
@@ -32,7 +33,7 @@ def refusal_record(*, error: SlipwayError, caller: Caller, route: str) -> None:
                 outcome=Outcome.REFUSED,
                 code=error.code,
                 reason=error.title,
-                after={"errors": findings} if findings else None,
+                after=told or None,
                 team_id=error.tenant.team_id if error.tenant else None,
                 project_id=error.tenant.project_id if error.tenant else None,
             )

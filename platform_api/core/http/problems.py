@@ -69,6 +69,7 @@ def headers_of(error: errors.SlipwayError) -> dict[str, str]:
     """Return the headers that the error's status asks for by RFC 9110."""
     if isinstance(error, errors.UnauthenticatedError):
         return {"WWW-Authenticate": 'Bearer realm="slipway"'}
-    if isinstance(error, errors.ThrottledError | errors.UnavailableError):
-        return {"Retry-After": str(error.extras.get("retry_after_seconds", 1))}
+    seconds = error.extras.get("retry_after_seconds")
+    if seconds is not None or isinstance(error, errors.ThrottledError | errors.UnavailableError):
+        return {"Retry-After": str(seconds or 1)}
     return {}

@@ -87,13 +87,13 @@ class Api:
             method: HTTP method.
             path: With its query, from the root: ``/api/v1/…``.
             body: Sent as JSON unless it is None.
-            key: Idempotency-Key.
+            key: Text of the Idempotency-Key; it is put into quotes, and holds none.
 
         Raises:
             ApiSilentError: None comes within 30 seconds.
         """
         name = f"{method} {path}"
-        headers = {} if key is None else {"Idempotency-Key": key}
+        headers = {} if key is None else {"Idempotency-Key": f'"{key}"'}
         try:
             response = self._client.request(method, path, json=body, headers=headers)
         except httpx.HTTPError as error:

@@ -1,15 +1,27 @@
-"""The same order twice is one order: a key names an order of one caller, and its first answer is given again."""
+"""The same order twice is one order: a key names an order of one caller, and its first answer is given again.
+
+What was refused changed nothing, so it is not kept: asked again under the same key, it is judged again.
+"""
 
 import hashlib
 import json
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from platform_api.core.errors import RefusedError
+from django.db import IntegrityError, OperationalError, connection, transaction
+from django.db.models.functions import Now
+
+from platform_api.core.errors import ConflictError, RefusedError
 from platform_api.idempotency.models import IdempotencyKey
 
 MAX_KEY_LENGTH = 255
+KEPT_HOURS = 24
+"""So long at least an answer is given again."""
+
+LOCK_TIMED_OUT = "55P03"
+"""SQLSTATE of ``idempotency_key_lock`` when another call with the key has it for longer than two seconds."""
 
 
 class IdempotencyMismatchError(RefusedError):
@@ -18,6 +30,17 @@ class IdempotencyMismatchError(RefusedError):
     code = "idempotency_mismatch"
     title = "The key belongs to another order"
     remedy = "Use a new Idempotency-Key for a new order; repeat the very same body to repeat this one."
+
+
+class IdempotencyInProgressError(ConflictError):
+    """Another call with the same key is being answered, and takes its time; nothing was done for this one."""
+
+    code = "idempotency_in_progress"
+    title = "A call with this key is still running"
+    remedy = "Repeat the very same call as Retry-After says: it is answered like the first one then."
+
+    def __init__(self) -> None:
+        super().__init__(retry_after_seconds=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +71,28 @@ def fingerprint_of(*, route: str, body: Any) -> str:
     """Return what two orders have in common exactly when they are the same: SHA-256 of route and canonical body."""
     canonical = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(f"{route}\n{canonical}".encode()).hexdigest()
+
+
+def key_claim(order_key: OrderKey) -> None:
+    """Keep other calls with this key waiting until the present transaction has ended; waits for such a one itself.
+
+    Raises:
+        IdempotencyInProgressError: It has waited for two seconds.
+    """
+    if order_key.key is None:
+        return
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT idempotency_key_lock(%s, %s)", [order_key.caller_id, order_key.key])
+    except OperationalError as error:
+        if not is_in_progress(error):
+            raise
+        raise IdempotencyInProgressError from error
+
+
+def is_in_progress(error: OperationalError) -> bool:
+    """Tell whether a statement failed because another call had the key for too long."""
+    return getattr(error.__cause__, "sqlstate", None) == LOCK_TIMED_OUT
 
 
 def answer_find(order_key: OrderKey) -> StoredAnswer | None:
@@ -82,3 +127,26 @@ def answer_keep(order_key: OrderKey, answer: StoredAnswer) -> None:
         location=answer.location,
         answer=answer.body.decode(),
     )
+
+
+def answer_settle(order_key: OrderKey, answer: StoredAnswer) -> StoredAnswer | None:
+    """Keep the answer to a call that is safe to repeat by itself, after it was carried out.
+
+    Returns:
+        The answer of another call with this key that was faster, which is then the first one; None where this is.
+
+    Raises:
+        IdempotencyMismatchError: That other call had another body.
+    """
+    try:
+        with transaction.atomic():
+            answer_keep(order_key, answer)
+    except IntegrityError:
+        return answer_find(order_key)
+    return None
+
+
+def keys_sweep() -> int:
+    """Forget keys older than a day, and return how many; any number of processes may do so at once."""
+    forgotten, _ = IdempotencyKey.objects.filter(created_at__lt=Now() - timedelta(hours=KEPT_HOURS)).delete()
+    return forgotten

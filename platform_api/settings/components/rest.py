@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from platform_api.settings import env
 from platform_api.settings.version import version
 
 REST_FRAMEWORK: dict[str, Any] = {
@@ -40,3 +41,8 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "VersionStatus": "catalog.models.offerings.VersionStatus",
     },
 }
+
+
+def idempotency_key_required() -> bool:
+    """Return whether orders without an ``Idempotency-Key`` are refused."""
+    return env.text("SLIPWAY_IDEMPOTENCY_KEY", default="optional", choices=["required", "optional"]) == "required"

@@ -155,6 +155,8 @@ class ApiTokenAdmin(ManagedAdmin):
                         ),
                     ),
                     ("Only from", [Mono(network) for network in thing.networks] or "anywhere"),
+                    ("On behalf of", thing.on_behalf_of),
+                    ("By trust rule", Ref(prefix=Prefix.TRUST_RULE, id=thing.trust_rule_id, text=thing.on_behalf_of)),
                     ("Made", thing.created_at),
                     ("Expires", thing.expires_at),
                     ("Last used", thing.last_used_at),

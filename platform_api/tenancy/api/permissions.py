@@ -27,6 +27,14 @@ def caller_of(request: Request) -> Caller:
     return caller
 
 
+class AnyToken(BasePermission):
+    """Lets every token in force through; for what a token may ask about itself."""
+
+    def has_permission(self, request: Request, view: "APIView") -> bool:
+        """Tell that there is a caller."""
+        return caller_of(request) is not None
+
+
 class HasScope(BasePermission):
     """Refuses a token without the scope that the view names in ``scopes`` for the method."""
 

@@ -4,6 +4,7 @@ from platform_api.tenancy.models.second_factors import RecoveryCode, SecondFacto
 from platform_api.tenancy.models.sign_ons import SignOn
 from platform_api.tenancy.models.teams import Team, TeamGroupPermission, TeamUserPermission
 from platform_api.tenancy.models.tokens import ApiToken
+from platform_api.tenancy.models.trust_rules import TrustRule, UsedIdentity
 from platform_api.tenancy.models.users import User
 
 __all__ = [
@@ -18,5 +19,7 @@ __all__ = [
     "Team",
     "TeamGroupPermission",
     "TeamUserPermission",
+    "TrustRule",
+    "UsedIdentity",
     "User",
 ]

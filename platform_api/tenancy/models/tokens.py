@@ -4,6 +4,7 @@ A password hash would be wrong here: 256 random bits need no stretching, and it 
 """
 
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -12,10 +13,15 @@ from django.db.models import F, Q
 from platform_api.core.ids import new_id
 from platform_api.tenancy.models.projects import Project
 from platform_api.tenancy.models.teams import Team
+from platform_api.tenancy.models.trust_rules import TrustRule
 from platform_api.tenancy.models.users import User
+
+ON_BEHALF_OF_LENGTH = 300
 
 MAXIMUM_LIFE = timedelta(days=366)
 DEFAULT_LIFE = timedelta(days=90)
+MAXIMUM_OVERLAP = timedelta(days=1)
+"""How long a token that was rotated may go on, so that what holds it can be given the new one in peace."""
 
 
 class TokenKind(models.TextChoices):
@@ -43,6 +49,23 @@ class ApiToken(models.Model):
     )
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField()
+    family = models.ForeignKey(
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="The first token of which this is a rotation; none for a first one.",
+    )
+    rotated_at = models.DateTimeField(
+        null=True, blank=True, help_text="When another took its place; that happens to a token once."
+    )
+    trust_rule = models.ForeignKey(
+        TrustRule, null=True, blank=True, on_delete=models.PROTECT, related_name="+", help_text="Why a CI job has it."
+    )
+    on_behalf_of = models.CharField(
+        max_length=ON_BEHALF_OF_LENGTH, blank=True, default="", help_text="Which CI job has it."
+    )
     last_used_at = models.DateTimeField(null=True, blank=True, help_text="To the minute.")
     revoked_at = models.DateTimeField(null=True, blank=True)
 
@@ -68,6 +91,11 @@ class ApiToken(models.Model):
     def beginning(self) -> str:
         """What the clear token begins with, to recognize it by."""
         return f"slw_{self.kind}_{self.hint}…"
+
+    @property
+    def family_key(self) -> UUID:
+        """What all rotations of one token have in common: the id of the first."""
+        return self.family_id or self.pk
 
     def status_at(self, moment: datetime) -> str:
         """Return whether it counts at a moment: ``in_force``, ``expired`` or ``revoked``."""

@@ -83,6 +83,7 @@ def caller_of_token(*, digest: str) -> tuple[ApiToken, Caller] | None:
         project_roles=project_roles,
         is_auditor=token.user.is_auditor and not is_bound,
         is_platform_admin=token.user.is_platform_admin and not is_bound,
+        on_behalf_of=token.on_behalf_of or None,
     )
     return token, caller
 

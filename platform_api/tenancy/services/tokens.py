@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Q
@@ -22,10 +23,11 @@ from platform_api.core.callers import Caller
 from platform_api.core.errors import ConflictError, RefusedError, UnauthenticatedError
 from platform_api.core.ids import Prefix, show
 from platform_api.core.keeping import Kept
-from platform_api.tenancy.models import ApiToken, Project, Team, User
+from platform_api.tenancy.models import ApiToken, Project, Team, TrustRule, User
 from platform_api.tenancy.models.generations import TENANCY
+from platform_api.tenancy.models.identities import CiIdentity
 from platform_api.tenancy.models.scopes import ORDERING
-from platform_api.tenancy.models.tokens import DEFAULT_LIFE, MAXIMUM_LIFE, TokenKind
+from platform_api.tenancy.models.tokens import DEFAULT_LIFE, MAXIMUM_LIFE, ON_BEHALF_OF_LENGTH, TokenKind
 from platform_api.tenancy.models.users import UserKind
 from platform_api.tenancy.selectors.callers import caller_of_token
 
@@ -128,6 +130,9 @@ def token_issue(
     project: Project | None = None,
     networks: Collection[str] = (),
     expires_at: datetime | None = None,
+    family: ApiToken | None = None,
+    trust_rule: TrustRule | None = None,
+    identity: CiIdentity | None = None,
 ) -> IssuedToken:
     """Make a token for a user.
 
@@ -141,6 +146,9 @@ def token_issue(
         project: Narrows it to one project.
         networks: CIDR ranges that it may be used from; none means any.
         expires_at: End of its life; 90 days from now by default.
+        family: The first of the tokens that it is a rotation of.
+        trust_rule: Why a CI job gets it.
+        identity: Which job that is.
 
     Raises:
         TokenOwnerError: The user is inactive.
@@ -177,7 +185,13 @@ def token_issue(
             project=project,
             networks=[str(ipaddress.ip_network(network)) for network in networks],
             expires_at=expires_at,
+            family=family,
+            trust_rule=trust_rule,
+            on_behalf_of=str(identity or "")[:ON_BEHALF_OF_LENGTH],
         )
+        given: dict[str, Any] = {"user": user.username, "scopes": token.scopes, "expires_at": expires_at.isoformat()}
+        if trust_rule is not None and identity is not None:
+            given |= {"trust_rule": show(Prefix.TRUST_RULE, trust_rule.pk), "claims": identity.claims()}
         event_record(
             caller=caller,
             action="token.issued",
@@ -186,7 +200,7 @@ def token_issue(
             object_name=token.name,
             team_id=team.pk if team else None,
             project_id=project.pk if project else None,
-            after={"user": user.username, "scopes": token.scopes, "expires_at": expires_at.isoformat()},
+            after=given,
         )
     return IssuedToken(token=token, secret=secret)
 

@@ -19,7 +19,7 @@ from platform_api.audit.services.events import event_record
 from platform_api.core.callers import Caller
 from platform_api.core.errors import ConflictError, RequestRefusedError
 from platform_api.core.ids import Prefix, show
-from platform_api.idempotency.services.keys import StoredAnswer, answer_find, answer_keep
+from platform_api.idempotency.services.keys import StoredAnswer, answer_find, answer_keep, key_claim
 from platform_api.tenancy.models.roles import Right
 from platform_api.tenancy.selectors.projects import right_require
 from provisioning.dispatch import runs_notify
@@ -104,9 +104,11 @@ def resource_change(*, ask: Change, exchange: Exchange) -> Answer:
         DeleteProtectedError: A deprovision of what is protected.
         RequestRefusedError: Schema, policy or quota says no, or a deprovision is not confirmed.
         IdempotencyMismatchError: The key was used for another order.
+        IdempotencyInProgressError: A call with this key is being carried out, and takes its time.
     """
     try:
         with transaction.atomic():
+            key_claim(exchange.order_key)
             request = _OPERATIONS[ask.operation](ask, exchange)
             run_make_missing(resource_id=request.resource_id, caller=exchange.caller)
             runs_notify()

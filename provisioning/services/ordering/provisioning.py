@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from django.db import DatabaseError, IntegrityError
+from django.db import DatabaseError, IntegrityError, OperationalError
 
 from catalog.selectors.connections import connection_for
 from catalog.selectors.orderables import NotOrderableError, Orderable, orderable_get
@@ -22,7 +22,7 @@ from platform_api.core.ids import Prefix, new_id, show
 from platform_api.core.keeping import Kept
 from platform_api.core.shapes import Cost
 from platform_api.core.statements import statement_run
-from platform_api.idempotency.services.keys import answer_find
+from platform_api.idempotency.services.keys import IdempotencyInProgressError, answer_find, is_in_progress
 from platform_api.tenancy.models.roles import Right
 from platform_api.tenancy.selectors.callers import row_scope_of
 from platform_api.tenancy.selectors.projects import right_require
@@ -120,6 +120,7 @@ def resource_order(*, ask: NewResource, exchange: Exchange) -> Answer:
         RoleMissingError: The caller may not order there.
         NameTakenError: The environment has something of this name.
         IdempotencyMismatchError: The key was used for another order.
+        IdempotencyInProgressError: An order with this key is being written, and takes its time.
         ConnectionMissingError: The platform has no target for it.
         QuotaContendedError: The quota changed each time that it was looked at.
     """
@@ -236,15 +237,20 @@ def _forget(submission: _Submission) -> None:
 
 def _execute(submission: _Submission) -> str | None:
     """Write the order and return its answer; None where a quota, the key or the place forbids it."""
+    parameters = _parameters(submission)
     try:
         with row_scope.carried():
-            ((body, _),) = statement_run(SUBMIT, _parameters(submission))
+            ((body, _),) = statement_run(SUBMIT, parameters)
     except IntegrityError as error:
         if "resource_name_is_taken_once" not in str(error):
             raise
         place, name = submission.place, submission.ask.name
         msg = f"Environment {place.environment} of project {place.project.slug} has a resource {name} already."
         raise NameTakenError(msg, tenant=place.tenant) from error
+    except OperationalError as error:
+        if not is_in_progress(error):
+            raise
+        raise IdempotencyInProgressError from error
     except DatabaseError as error:
         if getattr(error.__cause__, "sqlstate", None) != REFUSED:
             raise
@@ -264,6 +270,7 @@ def _parameters(submission: _Submission) -> dict[str, Any]:
         "caller_id": caller.id,
         "caller_name": caller.name,
         "caller_kind": caller.kind.value,
+        "on_behalf_of": caller.on_behalf_of or "",
         "token_id": caller.token_id,
         "auth_method": caller.auth_method,
         "ip": caller.ip,
@@ -367,7 +374,7 @@ def _shape(submission: _Submission, at: Any) -> RequestShape:
         approvals=ApprovalsShape(needed=[], given=[]),
         reason=ask.reason,
         ticket=ask.ticket,
-        requested_by=RequesterShape(kind=caller.kind.value, name=caller.name, on_behalf_of=None),
+        requested_by=RequesterShape(kind=caller.kind.value, name=caller.name, on_behalf_of=caller.on_behalf_of),
         failure=None,
         created_at=at,
         completed_at=None,

@@ -63,6 +63,7 @@ def request_write(
         requested_by_id=caller.id,
         requested_by_name=caller.name,
         requested_by_kind=caller.kind,
+        on_behalf_of=caller.on_behalf_of or "",
         quota=quota,
         decisions=decisions,
         policy_decision_id=policy_decision_id,

@@ -19,8 +19,10 @@ place AS (
     ) AS standing
 ),
 fresh AS (
-    SELECT 1 FROM place WHERE %(key)s::text IS NULL OR NOT EXISTS (
-        SELECT FROM idempotency_key WHERE caller_id = %(caller_id)s::uuid AND key = %(key)s::text)
+    -- Of calls with one key each waits here for the one before it, and is told to come back where that takes too long.
+    SELECT 1 FROM place WHERE %(key)s::text IS NULL OR (
+        idempotency_key_lock(%(caller_id)s::uuid, %(key)s::text) AND NOT EXISTS (
+            SELECT FROM idempotency_key WHERE caller_id = %(caller_id)s::uuid AND key = %(key)s::text))
 ),
 project_points AS (
     UPDATE quota SET reserved = reserved + %(points)s::int
@@ -73,11 +75,11 @@ resource_row AS (
 request_row AS (
     INSERT INTO provisioning_request (id, operation, status, project_id, environment_id, resource_id, generation,
         offering_version_id, plan_id, parameters, reason, ticket, requested_by_id, requested_by_name, requested_by_kind,
-        quota, decisions, policy_decision_id, correlation_id, traceparent, version, created_at)
+        on_behalf_of, quota, decisions, policy_decision_id, correlation_id, traceparent, version, created_at)
     SELECT %(request_id)s::uuid, 'provision', 'fulfilling', %(project_id)s::uuid, %(environment_id)s::uuid,
         %(resource_id)s::uuid, 1, %(offering_version_id)s::uuid, %(plan_id)s::uuid, %(parameters)s::jsonb,
-        %(reason)s::text, %(ticket)s::text, %(caller_id)s::uuid, %(caller_name)s::text, %(caller_kind)s::text, quota,
-        %(decisions)s::jsonb, %(policy_decision_id)s::uuid, %(correlation_id)s::text,
+        %(reason)s::text, %(ticket)s::text, %(caller_id)s::uuid, %(caller_name)s::text, %(caller_kind)s::text,
+        %(on_behalf_of)s::text, quota, %(decisions)s::jsonb, %(policy_decision_id)s::uuid, %(correlation_id)s::text,
         %(traceparent)s::text, 1, %(at)s::timestamptz
     FROM granted
 ),

@@ -12,6 +12,7 @@ from provisioning.services.execution.carrying import run_carry_out
 from tests.factories import OUTPUTS, Orders, run_of, worker_make
 from tests.integration.admin.site import Story, browser
 from tests.people import People
+from tests.trust import service, trust_rule
 
 SEALED_INPUT = b"the-sealed-input-of-the-policies"
 
@@ -37,6 +38,7 @@ def story(orders: Orders) -> Story:
         )
     )
     made = orders.provision(name="orders")
+    trust_rule(user=service(), project=orders.people.checkout)
     ask = made.provisioning_request
     assert ask is not None
     decision = PolicyDecision.objects.create(

@@ -34,6 +34,7 @@ from tests.factories import Orders
 from tests.integration.admin.site import MODELS, Story, list_of, page_of, text_of
 from tests.modules import module_write
 from tests.people import TESTS, People, person
+from tests.trust import service, trust_rule
 
 pytestmark = pytest.mark.django_db
 
@@ -105,6 +106,7 @@ def test_a_list_of_many_rows_costs_no_more_queries_than_one_of_few(
             team = team_create(slug=slug, name="More", caller=TESTS)
             project = project_create(team=team, slug=slug, name="More", caller=TESTS)
             person(slug)
+            trust_rule(user=service(f"{slug}-builds"), project=project)
             connection_ensure(
                 slug=slug,
                 kind=ConnectionKind.AWS,
@@ -235,7 +237,7 @@ def test_requests_are_narrowed(auditor: Client, people: People, story: Story, qu
         ("Environments", "tier=production", []),
         ("Offering versions", "offering=widget", ["widget 1.0.0"]),
         ("Tokens", "owner=owner", ["tests"]),
-        ("Users", "kind=service", []),
+        ("Users", "kind=service", ["builds"]),
         ("Quotas", "of=project:checkout&kind=points", ["project:checkout"]),
         ("Connections", "kind=postgres", ["main"]),
         ("Projects", "team=shop", ["checkout"]),

@@ -1,10 +1,12 @@
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 from django.db import connection
 from django.test import override_settings
-from pytest_django import DjangoDbBlocker
+from pytest_django import DjangoDbBlocker, Settings
 
 from tests import databases
 from tests.integration.provisioning.house import House, furnish
@@ -12,6 +14,21 @@ from tests.integration.provisioning.world import World
 from tests.policies import PolicyHelper
 
 FURNISHED = "slipway_test_furnished"
+DENY = """
+package provision.request.closed
+import rego.v1
+deny contains {"code": "closed", "msg": "Nothing is ordered today.", "path": [], "remedy": "Come back tomorrow."}
+"""
+CLOSED = """
+id: closed
+version: 1
+policies:
+  - id: closed
+    title: Closed
+    stage: request
+    enforcement_level: hard-mandatory
+    query: data.provision.request.closed.deny
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -61,3 +78,19 @@ def world(furnished: House, django_db_blocker: DjangoDbBlocker, shared_policy_he
         override_settings(POLICY_SOCKET=shared_policy_helper.socket),
     ):
         yield World(replace(furnished, database=name))
+
+
+@pytest.fixture
+def closed(tmp_path: Path, settings: Settings) -> Any:
+    """Call it, and from then on the policies refuse everything."""
+    folder = tmp_path / "policies"
+    (folder / "request").mkdir(parents=True)
+    (folder / "policy-set.yaml").write_text(CLOSED)
+    (folder / "request" / "closed.rego").write_text(DENY)
+    helper = PolicyHelper(tmp_path, folder).start()
+
+    def close() -> None:
+        settings.POLICY_SOCKET = helper.socket
+
+    yield close
+    helper.stop()

@@ -30,13 +30,18 @@ def start(database: str, socket: Path, together: Barrier | None) -> None:
         _together.append(together)
 
 
+def meet() -> None:
+    """Wait until all processes are here."""
+    _together[0].wait(timeout=60)
+
+
 def call(method: str, secret: str, address: str, body: Any) -> tuple[int, str]:
     """Call the API at the same moment as the others, and return status and id, or status and code."""
     from rest_framework.test import APIClient
 
     client = APIClient(raise_request_exception=False)
     client.credentials(HTTP_AUTHORIZATION=f"Bearer {secret}")
-    _together[0].wait(timeout=60)
+    meet()
     answer = getattr(client, method)(address, body, format="json")
     return answer.status_code, answer.json().get("id") or answer.json()["code"]
 
@@ -48,7 +53,7 @@ def work(_: int) -> int:
     from provisioning.models import ProvisioningRequest
     from tests.integration.provisioning.house import apply_next
 
-    _together[0].wait(timeout=60)
+    meet()
     done = 0
     while ProvisioningRequest.objects.filter(status="fulfilling").exists():
         done += apply_next(owner=f"race-{os.getpid()}", port=60)
@@ -72,7 +77,7 @@ def sweep(times: int) -> int:
 
     from provisioning.services.reconcile import reconcile
 
-    _together[0].wait(timeout=60)
+    meet()
     found = sum(reconcile() for _ in range(times))
     connection.close()
     return found

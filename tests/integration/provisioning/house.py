@@ -74,7 +74,7 @@ class House:
         self, address: str, body: object = None, *, by: Person | None = None, key: str | None = None
     ) -> HttpResponse:
         """Call a route with POST."""
-        headers = {} if key is None else {"Idempotency-Key": key}
+        headers = {} if key is None else {"Idempotency-Key": f'"{key}"'}
         answer = (by or self.owner).client.post(f"/api/v1/{address}", body, format="json", headers=headers)
         return cast("HttpResponse", answer)
 

@@ -65,7 +65,7 @@ def test_a_key_names_the_same_ask_in_both_forms(house: House) -> None:
         f"/api/v1/resources/{house.orders}",
         {"parameters": {"connection_limit": 4}},
         format="json",
-        headers={"Idempotency-Key": "once"},
+        headers={"Idempotency-Key": '"once"'},
     )
     assert (short.status_code, short.content) == (202, long.content)
     assert short.headers["Idempotency-Replayed"] == "true"

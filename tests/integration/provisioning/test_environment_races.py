@@ -1,9 +1,8 @@
 """Environments are ordered, made and given back by many processes at once."""
 
 from collections import Counter
-from collections.abc import Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor
-from contextlib import contextmanager, suppress
+from concurrent.futures import Executor
+from contextlib import suppress
 from datetime import timedelta
 from itertools import repeat
 from multiprocessing import get_context
@@ -26,10 +25,9 @@ from provisioning.services.reconcile import reconcile
 from provisioning.states import LIVE_REQUEST
 from tests.integration.provisioning import environment_process, trio
 from tests.integration.provisioning.house import House, apply_next, body_of, carry_out, claim, quota, run_of, shown
+from tests.integration.provisioning.races import PROCESSES, processes
 from tests.integration.provisioning.together import at_once
 from tests.integration.provisioning.trio import delete, look, make, ordered, part, put, running, statuses
-
-PROCESSES = 4
 
 
 @pytest.fixture
@@ -39,16 +37,6 @@ def house(house: House, tmp_path: Path) -> House:
     trio.publish(tmp_path, slug="diamond", manifest=trio.DIAMOND)
     Quota.objects.update(limit=500)
     return house
-
-
-@contextmanager
-def processes(house: House, count: int = PROCESSES) -> Iterator[Executor]:
-    """Give processes that begin together, all of them or none."""
-    context = get_context("spawn")
-    arguments: Any = (house.database, settings.POLICY_SOCKET, context.Barrier(count))
-    start: Any = environment_process.start  # mypy takes an initializer for one without arguments
-    with ProcessPoolExecutor(count, mp_context=context, initializer=start, initargs=arguments) as pool:
-        yield pool
 
 
 def call(pool: Executor, house: House, *calls: tuple[str, str, Any]) -> list[tuple[int, str]]:

@@ -1,11 +1,9 @@
-from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 from django.db import connection
 from django.http import HttpResponse
-from pytest_django import Settings
 
 from governance.models import Quota
 from governance.selectors.quotas import quota_reconcile
@@ -18,39 +16,6 @@ from tests import databases
 from tests.integration.provisioning.house import House, body_of, quota, resource_of, run_of
 from tests.integration.provisioning.together import at_once
 from tests.people import TESTS
-from tests.policies import PolicyHelper
-
-DENY = """
-package provision.request.closed
-import rego.v1
-deny contains {"code": "closed", "msg": "Nothing is ordered today.", "path": [], "remedy": "Come back tomorrow."}
-"""
-CLOSED = """
-id: closed
-version: 1
-policies:
-  - id: closed
-    title: Closed
-    stage: request
-    enforcement_level: hard-mandatory
-    query: data.provision.request.closed.deny
-"""
-
-
-@pytest.fixture
-def closed(tmp_path: Path, settings: Settings) -> Any:
-    """Call it, and from then on the policies refuse everything."""
-    folder = tmp_path / "policies"
-    (folder / "request").mkdir(parents=True)
-    (folder / "policy-set.yaml").write_text(CLOSED)
-    (folder / "request" / "closed.rego").write_text(DENY)
-    helper = PolicyHelper(tmp_path, folder).start()
-
-    def close() -> None:
-        settings.POLICY_SOCKET = helper.socket
-
-    yield close
-    helper.stop()
 
 
 def leave(points: int) -> None:

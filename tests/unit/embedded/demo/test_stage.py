@@ -85,7 +85,7 @@ def test_the_token_and_the_key_go_along_and_no_proxy_is_asked(monkeypatch: pytes
     house.stage.ask("POST", "/api/v1/requests", {"a": 1}, status=200, key="once")
     (call,) = house.calls
     assert call.headers["authorization"] == "Bearer token"
-    assert call.headers["idempotency-key"] == "once"
+    assert call.headers["idempotency-key"] == '"once"'
     assert call.content == b'{"a":1}'
 
 

@@ -1,0 +1,112 @@
+"""``Idempotency-Key`` as it comes with a call, and answers that are given again.
+
+The header is a structured-field string: text in quotes (draft-ietf-httpapi-idempotency-key-header).
+"""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.http import HttpResponse
+from drf_spectacular.utils import OpenApiParameter
+from rest_framework.request import Request
+
+from platform_api.core.errors import MalformedError
+from platform_api.core.http.shapes import shape_response
+from platform_api.core.http.structured import NotAStringItemError, string_item
+from platform_api.idempotency.services.keys import (
+    MAX_KEY_LENGTH,
+    OrderKey,
+    StoredAnswer,
+    answer_find,
+    answer_settle,
+    fingerprint_of,
+)
+
+HEADER = "Idempotency-Key"
+REPLAYED = "Idempotency-Replayed"
+NOT_REPEATABLE = frozenset({"POST", "PATCH"})
+"""Methods that HTTP itself does not call safe to repeat; where keys are required, it is of these."""
+
+KEY_PARAMETER = OpenApiParameter(
+    HEADER,
+    {"type": "string", "pattern": r'^".{1,255}"$'},
+    OpenApiParameter.HEADER,
+    description="A text in quotes that is new for each order, e.g. a UUID: makes it safe to repeat the call for 24 h.",
+)
+
+
+class IdempotencyKeyInvalidError(MalformedError):
+    """The header is there and is no structured-field string: text in quotes, of printable ASCII."""
+
+    code = "invalid_idempotency_key"
+    title = "The Idempotency-Key cannot be read"
+    remedy = f'Send 1 to {MAX_KEY_LENGTH} printable ASCII characters in double quotes: Idempotency-Key: "order-4711".'
+
+
+class IdempotencyKeyMissingError(MalformedError):
+    """This installation takes no order without a key, so that a repeated one is never a second one."""
+
+    code = "missing_idempotency_key"
+    title = "This call needs an Idempotency-Key"
+    remedy = 'Send a new random text in double quotes with each order, e.g. Idempotency-Key: "order-4711".'
+
+
+def order_key_of(request: Request, *, caller_id: UUID, route: str, body: Any) -> OrderKey:
+    """Return the key of a call.
+
+    Args:
+        request: The call.
+        caller_id: Whose key it is.
+        route: What the body is for; calls that mean the same name the same.
+        body: What is asked for, as parsed JSON.
+
+    Raises:
+        IdempotencyKeyInvalidError: It is not a string in quotes, or empty, or too long.
+        IdempotencyKeyMissingError: There is none, and the installation requires it for this method.
+    """
+    header = request.headers.get(HEADER)
+    if header is None and settings.IDEMPOTENCY_KEY_REQUIRED and request.method in NOT_REPEATABLE:
+        raise IdempotencyKeyMissingError
+    key = None if header is None else _read(header)
+    return OrderKey(caller_id=caller_id, key=key, fingerprint=fingerprint_of(route=route, body=body))
+
+
+def _read(header: str) -> str:
+    try:
+        key = string_item(header)
+    except NotAStringItemError:
+        raise IdempotencyKeyInvalidError("The value is not one text in double quotes.") from None
+    if not 1 <= len(key) <= MAX_KEY_LENGTH:
+        msg = f"The text within the quotes has {len(key)} characters."
+        raise IdempotencyKeyInvalidError(msg)
+    return key
+
+
+def replay(stored: StoredAnswer) -> HttpResponse:
+    """Answer with what was answered before, byte for byte, and say so."""
+    response = shape_response(stored.body, status=stored.status, location=stored.location)
+    response.headers[REPLAYED] = "true"
+    return response
+
+
+def answered_once(order_key: OrderKey, answer: Callable[[], HttpResponse]) -> HttpResponse:
+    """Carry out a call that is safe to repeat by itself, and answer all calls with its key alike.
+
+    Args:
+        order_key: The call's key.
+        answer: Carries it out; its answer has a ``Location`` and holds no secret.
+
+    Raises:
+        IdempotencyMismatchError: The key was used for another body.
+    """
+    stored = answer_find(order_key)
+    if stored is not None:
+        return replay(stored)
+    response = answer()
+    given = StoredAnswer(
+        status=response.status_code, location=response.headers["Location"], body=bytes(response.content)
+    )
+    first = answer_settle(order_key, given)
+    return response if first is None else replay(first)

@@ -1,0 +1,137 @@
+"""Idempotency keys: how they are written, how long they are kept, and what becomes of many calls with one."""
+
+import json
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import pytest
+from django.http import HttpResponse
+from pytest_django import Settings
+
+from governance.models import Quota
+from governance.selectors.quotas import quota_reconcile
+from platform_api.core import clock
+from platform_api.idempotency.models import IdempotencyKey
+from platform_api.idempotency.services.keys import OrderKey, StoredAnswer, answer_find, answer_settle
+from provisioning.models import ProvisioningRequest, Run
+from provisioning.services.reconcile import reconcile
+from tests import databases
+from tests.integration.provisioning.house import House, ask, body_of, carry_out, quota, resource_of
+from tests.integration.provisioning.problems import refused
+from tests.integration.provisioning.races import fifty
+
+STAGING = "/api/v1/projects/checkout/environments/one"
+
+
+def with_key(house: House, value: str | None) -> HttpResponse:
+    """Order with a header as it is given."""
+    headers = {} if value is None else {"Idempotency-Key": value}
+    answer: HttpResponse = house.owner.client.post("/api/v1/requests", ask(), format="json", headers=headers)
+    return answer
+
+
+@pytest.mark.parametrize("value", ["order-4711", '""', '"open', '"a", "b"', '"ümlaut"', f'"{"x" * 256}"', ""])
+def test_a_key_that_is_no_text_in_quotes_is_refused_with_the_way_to_write_it(house: House, value: str) -> None:
+    assert refused(lambda: with_key(house, value), 400, "invalid_idempotency_key") == []
+    assert '"order-4711"' in body_of(with_key(house, value))["remedy"]
+
+
+def test_a_key_may_have_parameters_and_means_the_text_in_it(house: House) -> None:
+    first, again = with_key(house, '"once"'), with_key(house, '"once";attempt=2')
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert again.content == first.content
+
+
+def test_where_keys_are_required_an_order_without_one_is_refused(house: House, settings: Settings) -> None:
+    settings.IDEMPOTENCY_KEY_REQUIRED = True
+    client, resource = house.owner.client, f"/api/v1/resources/{house.orders}"
+    refused(lambda: with_key(house, None), 400, "missing_idempotency_key")
+    refused(lambda: client.patch(resource, {}, format="json"), 400, "missing_idempotency_key")
+    refused(lambda: house.post(f"resources/{house.orders}/credentials/rotate"), 400, "missing_idempotency_key")
+    assert with_key(house, '"once"').status_code == 202
+    assert client.put(STAGING, {}, format="json").status_code == 201  # HTTP itself calls it safe to repeat
+
+
+@pytest.mark.parametrize("kind", ["order", "change"])
+def test_a_call_whose_key_is_held_for_long_is_told_to_come_back(house: House, kind: str) -> None:
+    def call() -> HttpResponse:
+        return house.order(key="once") if kind == "order" else house.change("update", key="once")
+
+    with databases.connected("DATABASE_URL", house.database) as other, other.transaction():
+        other.execute("SELECT idempotency_key_lock(%s, 'once')", [house.owner.user.pk])
+        refused(call, 409, "idempotency_in_progress")
+        assert call().headers["Retry-After"] == "1"
+    assert call().status_code == 202
+
+
+def test_a_key_is_kept_for_a_day_and_then_forgotten(house: House) -> None:
+    house.order(key="old")
+    house.order(key="young", name="other")
+    reconcile()
+    assert IdempotencyKey.objects.count() == 2
+    with databases.connected("DATABASE_OWNER_URL", house.database) as owner:
+        owner.execute(
+            "UPDATE idempotency_key SET created_at = %s WHERE key = 'old'",
+            [clock.now() - timedelta(hours=24, seconds=1)],
+        )
+    assert reconcile() == 1
+    assert [row.key for row in IdempotencyKey.objects.all()] == ["young"]
+
+
+def test_what_was_refused_is_judged_again_under_the_same_key(house: House) -> None:
+    Quota.objects.filter(scope_name="project:checkout", kind="points").update(limit=1)
+    assert house.order(key="once").status_code == 422
+    Quota.objects.update(limit=20)
+    answer = house.order(key="once")
+    assert (answer.status_code, answer.headers.get("Idempotency-Replayed")) == (202, None)
+
+
+def test_an_environment_that_is_put_or_given_back_with_a_key_is_answered_like_the_first_time(house: House) -> None:
+    client, headers = house.owner.client, {"Idempotency-Key": '"once"'}
+    first = client.put(STAGING, {"tier": "staging"}, format="json", headers=headers)
+    again = client.put(STAGING, {"tier": "staging"}, format="json", headers=headers)
+    assert (first.status_code, again.status_code, again.content) == (201, 201, first.content)
+    assert (first.headers.get("Idempotency-Replayed"), again.headers["Idempotency-Replayed"]) == (None, "true")
+    assert again.headers["Location"] == first.headers["Location"]
+    refused(lambda: client.put(STAGING, {}, format="json", headers=headers), 422, "idempotency_mismatch")
+    refused(lambda: client.delete(f"{STAGING}?confirm=one", headers=headers), 422, "idempotency_mismatch")
+    other = {"Idempotency-Key": '"other"'}
+    gone = client.delete(f"{STAGING}?confirm=one", headers=other)
+    assert gone.status_code == 202
+    assert client.delete(f"{STAGING}?confirm=one", headers=other).content == gone.content
+
+
+def test_of_two_answers_to_one_key_the_first_that_is_kept_counts(house: House) -> None:
+    key = OrderKey(caller_id=house.owner.user.pk, key="once", fingerprint="0" * 64)
+    faster, slower = (StoredAnswer(status=status, location="/x", body=b"{}") for status in (201, 200))
+    assert answer_settle(key, faster) is None
+    assert answer_settle(key, slower) == faster == answer_find(key)
+
+
+def test_credentials_are_not_kept_whatever_key_they_are_asked_for_with(house: House) -> None:
+    shown = house.post(f"resources/{house.orders}/credentials", key="once")
+    assert shown.status_code == 201
+    assert house.post(f"resources/{house.orders}/credentials", key="once").status_code == 410
+    assert not IdempotencyKey.objects.exists()
+
+
+def test_fifty_identical_orders_at_once_are_one_whatever_has_become_of_quota_and_policy(
+    house: House, closed: Any
+) -> None:
+    Quota.objects.filter(scope_name="project:checkout", kind="points").update(limit=2)  # one is used: room for one more
+    order = partial(fifty, house, "post", "/api/v1/requests", ask(), **{"Idempotency-Key": '"once"'})
+    answers = order()
+    closed()
+    later = order()
+    assert {status for status, _, _ in answers + later} == {202}, answers
+    assert len({body for _, _, body in answers + later}) == 1
+    assert len({headers["Location"] for _, headers, _ in answers + later}) == 1
+    assert sum("Idempotency-Replayed" not in headers for _, headers, _ in answers) == 1
+    assert all(headers["Idempotency-Replayed"] == "true" for _, headers, _ in later)
+    assert ProvisioningRequest.objects.filter(resource__name="invoices").count() == 1
+    assert Run.objects.filter(resource__name="invoices").count() == 1
+    assert IdempotencyKey.objects.count() == 1
+    assert quota() == (1, 1)
+    assert quota_reconcile() == []
+    carry_out(resource_of(json.loads(answers[0][2])["resource"]["id"]))
