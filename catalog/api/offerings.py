@@ -17,8 +17,8 @@ from catalog.models import Offering, OfferingVersion, Plan
 from catalog.models.offerings import OfferingKind
 from catalog.selectors.compositions import component_plans
 from catalog.selectors.offerings import offering_get, offerings_visible
+from platform_api.core.http.conditions import IF_NONE_MATCH, shown
 from platform_api.core.http.paging import FilterInvalidError
-from platform_api.core.http.shapes import shape_response
 from platform_api.core.http.views import ListView
 from platform_api.core.ids import Prefix, show
 from platform_api.core.shapes import Cost, Shape
@@ -278,8 +278,8 @@ class OfferingDetail(APIView):
 
     scopes: ClassVar[dict[str, Scope]] = {"GET": Scope.CATALOG_READ}
 
-    @extend_schema(operation_id="offering_get", responses=OfferingShape)
+    @extend_schema(operation_id="offering_get", responses=OfferingShape, parameters=[IF_NONE_MATCH])
     def get(self, request: Request, offering: str) -> HttpResponse:
         """Show an offering."""
         found = offering_get(offering=offering)
-        return shape_response(offering_shape(found, plans=component_plans([_current(found)])))
+        return shown(request, offering_shape(found, plans=component_plans([_current(found)])))

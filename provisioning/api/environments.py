@@ -6,6 +6,7 @@ from datetime import datetime
 from functools import partial
 from typing import Annotated, Any, ClassVar, Literal
 
+import msgspec
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -14,10 +15,13 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from platform_api.core.callers import Caller
+from platform_api.core.conditions import Seen
 from platform_api.core.errors import RequestRefusedError
+from platform_api.core.http.conditions import IF_MATCH, IF_NONE_MATCH, IF_NONE_THERE, seen_of, shown, tag_of
 from platform_api.core.http.paging import FilterInvalidError
 from platform_api.core.http.shapes import body_judge, body_read, shape_response
 from platform_api.core.http.views import ListView
+from platform_api.core.ids import Prefix
 from platform_api.core.shapes import Body
 from platform_api.idempotency.api.keys import KEY_PARAMETER, answered_once, order_key_of
 from platform_api.idempotency.services.keys import OrderKey
@@ -109,7 +113,9 @@ def _require_name(name: str) -> None:
         raise RequestRefusedError(errors=[finding])
 
 
-def _ensure(body: EnvironmentBody, *, project: Project, name: str, caller: Caller) -> tuple[Environment, bool]:
+def _ensure(
+    body: EnvironmentBody, *, project: Project, name: str, caller: Caller, seen: Seen
+) -> tuple[Environment, bool]:
     """Hand an ask to the service of its form."""
     if body.offering is None:
         return environment_ensure(
@@ -121,6 +127,7 @@ def _ensure(body: EnvironmentBody, *, project: Project, name: str, caller: Calle
             source=body.source,
             reason=body.reason,
             may_reopen=body.reopen,
+            seen=seen,
         )
     ask = EnvironmentAsk(
         offering=body.offering,
@@ -132,14 +139,21 @@ def _ensure(body: EnvironmentBody, *, project: Project, name: str, caller: Calle
         ticket=body.ticket,
         may_reopen=body.reopen,
     )
-    return composed_ensure(ask=ask, project=project, name=name, caller=caller)
+    return composed_ensure(ask=ask, project=project, name=name, caller=caller, seen=seen)
 
 
 def _answer(caller: Caller, environment: Environment, *, status: int) -> HttpResponse:
     """Answer with an environment as it stands now; what is still under way says when to look again."""
-    shown = environment_shape(environments_visible(caller=caller).get(pk=environment.pk))
+    found = environments_visible(caller=caller).get(pk=environment.pk)
+    content = msgspec.json.encode(environment_shape(found))
     headers = {"retry_after": str(RETRY_SECONDS)} if status == 202 else {}  # noqa: PLR2004 - Accepted
-    return shape_response(shown, status=status, location=environment_url(environment), **headers)
+    tag = tag_of(content, prefix=Prefix.ENVIRONMENT, version=found.version)
+    return shape_response(content, status=status, location=environment_url(environment), etag=tag, **headers)
+
+
+def _show(request: Request, found: Environment) -> HttpResponse:
+    """Answer a GET with an environment."""
+    return shown(request, environment_shape(found), prefix=Prefix.ENVIRONMENT, version=found.version)
 
 
 def _key(request: Request, *, body: Any) -> OrderKey:
@@ -151,10 +165,11 @@ def _key(request: Request, *, body: Any) -> OrderKey:
 def _give_back(request: Request, find: Callable[..., Environment]) -> HttpResponse:
     """Hand a deletion to its service, unless it was answered before: then there may be nothing to find any more."""
     caller, confirm = caller_of(request), request.query_params.get("confirm")
+    seen = seen_of(request, prefix=Prefix.ENVIRONMENT)
 
     def given_back() -> HttpResponse:
         found = find(caller=caller)
-        environment_delete(caller=caller, environment=found, confirm=confirm)
+        environment_delete(caller=caller, environment=found, confirm=confirm, seen=seen)
         return _answer(caller, found, status=202)
 
     return answered_once(_key(request, body=confirm), given_back)
@@ -197,17 +212,17 @@ class EnvironmentDetail(APIView):
 
     scopes: ClassVar[dict[str, Scope]] = {"GET": Scope.RESOURCES_READ, "DELETE": Scope.REQUESTS_WRITE}
 
-    @extend_schema(operation_id="environment_get", responses=EnvironmentShape)
+    @extend_schema(operation_id="environment_get", responses=EnvironmentShape, parameters=[IF_NONE_MATCH])
     def get(self, request: Request, environment_id: str) -> HttpResponse:
         """Show an environment: status, cost and outputs of the whole; a closed one too."""
         found = environment_get(caller=caller_of(request), environment=environment_id)
-        return shape_response(environment_shape(found))
+        return _show(request, found)
 
     @extend_schema(
         operation_id="environment_delete",
         request=None,
         responses={202: EnvironmentShape},
-        parameters=[CONFIRM, KEY_PARAMETER],
+        parameters=[CONFIRM, IF_MATCH, KEY_PARAMETER],
     )
     def delete(self, request: Request, environment_id: str) -> HttpResponse:
         """Give an environment back with everything in it; asked again, what failed is tried again."""
@@ -223,18 +238,18 @@ class EnvironmentOfProject(APIView):
         "DELETE": Scope.REQUESTS_WRITE,
     }
 
-    @extend_schema(operation_id="environment_named_get", responses=EnvironmentShape)
+    @extend_schema(operation_id="environment_named_get", responses=EnvironmentShape, parameters=[IF_NONE_MATCH])
     def get(self, request: Request, project: str, name: str) -> HttpResponse:
         """Show the environment that stands under a name."""
         caller = caller_of(request)
         found = project_get(caller=caller, project=project)
-        return shape_response(environment_shape(environment_named(caller=caller, project=found, name=name)))
+        return _show(request, environment_named(caller=caller, project=found, name=name))
 
     @extend_schema(
         operation_id="environment_ensure",
         request=EnvironmentBody,
         responses={200: EnvironmentShape, 201: EnvironmentShape, 202: EnvironmentShape},
-        parameters=[KEY_PARAMETER],
+        parameters=[IF_MATCH, IF_NONE_THERE, KEY_PARAMETER],
     )
     def put(self, request: Request, project: str, name: str) -> HttpResponse:
         """Order or make the environment, or leave it as it is; safe to repeat and to race.
@@ -245,9 +260,10 @@ class EnvironmentOfProject(APIView):
         _require_name(name)
         caller = caller_of(request)
         found = project_get(caller=caller, project=project)
+        seen = seen_of(request, prefix=Prefix.ENVIRONMENT)
 
         def ensured() -> HttpResponse:
-            environment, is_new = _ensure(body, project=found, name=name, caller=caller)
+            environment, is_new = _ensure(body, project=found, name=name, caller=caller, seen=seen)
             made = 201 if body.offering is None else 202
             return _answer(caller, environment, status=made if is_new else 200)
 
@@ -257,7 +273,7 @@ class EnvironmentOfProject(APIView):
         operation_id="environment_named_delete",
         request=None,
         responses={202: EnvironmentShape},
-        parameters=[CONFIRM, KEY_PARAMETER],
+        parameters=[CONFIRM, IF_MATCH, KEY_PARAMETER],
     )
     def delete(self, request: Request, project: str, name: str) -> HttpResponse:
         """Give the environment back that stands under a name; the same as by its id."""

@@ -11,9 +11,12 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from platform_api.core.callers import Caller
+from platform_api.core.conditions import WHATEVER, Seen
 from platform_api.core.errors import RequestRefusedError
+from platform_api.core.http.conditions import IF_NONE_MATCH, shown, tag_of
 from platform_api.core.http.shapes import body_judge, body_read, shape_response
 from platform_api.core.http.views import ListView
+from platform_api.core.ids import Prefix
 from platform_api.core.shapes import Body
 from platform_api.idempotency.api.keys import KEY_PARAMETER, REPLAYED, order_key_of
 from platform_api.tenancy.api.permissions import caller_of
@@ -80,17 +83,19 @@ def known_id(caller: Caller) -> UUID:
     return caller.id
 
 
-def exchange_of(request: Request, *, route: str, body: Any) -> Exchange:
-    """Return who asks, and under which key."""
+def exchange_of(request: Request, *, route: str, body: Any, seen: Seen = WHATEVER) -> Exchange:
+    """Return who asks, under which key, and having seen what."""
     caller = caller_of(request)
     order_key = order_key_of(request, caller_id=known_id(caller), route=route, body=body)
-    return Exchange(caller=caller, order_key=order_key)
+    return Exchange(caller=caller, order_key=order_key, seen=seen)
 
 
 def answer_response(answer: Answer) -> HttpResponse:
     """Answer 202 with the request, where to watch it, and when to look again."""
     response = shape_response(answer.body, status=202, location=answer.location, retry_after=str(RETRY_SECONDS))
-    response.headers["ETag"] = '"1"'
+    # What is shown is the request, not the resource that a short form is sent to: hence its address, and its own tag.
+    response.headers["Content-Location"] = answer.location
+    response.headers["ETag"] = tag_of(answer.body, prefix=Prefix.PROVISIONING_REQUEST, version=1)
     if answer.is_replay:
         response.headers[REPLAYED] = "true"
     return response
@@ -203,8 +208,9 @@ class RequestDetail(APIView):
 
     scopes: ClassVar[dict[str, Scope]] = {"GET": Scope.REQUESTS_READ}
 
-    @extend_schema(operation_id="request_get", responses=RequestShape)
+    @extend_schema(operation_id="request_get", responses=RequestShape, parameters=[IF_NONE_MATCH])
     def get(self, request: Request, request_id: str) -> HttpResponse:
         """Show a request, with where its run stands."""
         found = request_get(caller=caller_of(request), request=request_id)
-        return shape_response(request_shape(found, run=newest_run_of(found)), etag=f'"{found.version}"')
+        shape = request_shape(found, run=newest_run_of(found))
+        return shown(request, shape, prefix=Prefix.PROVISIONING_REQUEST, version=found.version)

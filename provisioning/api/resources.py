@@ -9,10 +9,12 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from catalog.selectors.offerings import newest_version, newest_versions
+from platform_api.core.http.conditions import IF_MATCH, IF_MATCH_REQUIRED, IF_NONE_MATCH, seen_of, shown
 from platform_api.core.http.shapes import body_read, shape_response
 from platform_api.core.http.views import ListView
 from platform_api.core.ids import Prefix, parse
 from platform_api.core.shapes import Body, Shape
+from platform_api.idempotency.api.keys import KEY_PARAMETER
 from platform_api.tenancy.api.permissions import caller_of
 from platform_api.tenancy.models.scopes import Scope
 from provisioning.api.requests import Reason, Ticket, answer_response, body_of, exchange_of, submit
@@ -28,10 +30,11 @@ def _newest(resource: Resource) -> str:
     return newest_version(resource.offering_version.offering_id) or resource.offering_version.version
 
 
-def _submit(request: Request, data: dict[str, Any]) -> HttpResponse:
+def _submit(request: Request, data: dict[str, Any], *, must_have_seen: bool = False) -> HttpResponse:
     """Hand a short form to the service as the request that it stands for."""
     parse(Prefix.RESOURCE, data["resource"])  # what can be no id is not found; it is no fault of a body
-    return answer_response(submit(body_of(data), exchange_of(request, route="requests", body=data)))
+    seen = seen_of(request, prefix=Prefix.RESOURCE, is_required=must_have_seen)
+    return answer_response(submit(body_of(data), exchange_of(request, route="requests", body=data, seen=seen)))
 
 
 class ResourceList(ListView):
@@ -90,30 +93,39 @@ class ResourceDetail(APIView):
         "DELETE": Scope.REQUESTS_WRITE,
     }
 
-    @extend_schema(operation_id="resource_get", responses=ResourceShape)
+    @extend_schema(operation_id="resource_get", responses=ResourceShape, parameters=[IF_NONE_MATCH])
     def get(self, request: Request, resource_id: str) -> HttpResponse:
         """Show a resource, with its outputs."""
         found = resource_get(caller=caller_of(request), resource=resource_id)
-        shown = resource_shape(
+        shape = resource_shape(
             found,
             live_run=live_run_of(found),
             newest_version=_newest(found),
             credentials=credentials_of(found),
         )
-        return shape_response(shown)
+        return shown(request, shape, prefix=Prefix.RESOURCE, version=found.version)
 
-    @extend_schema(operation_id="resource_update", request=UpdateBody, responses={202: RequestShape})
+    @extend_schema(
+        operation_id="resource_update",
+        request=UpdateBody,
+        responses={202: RequestShape},
+        parameters=[IF_MATCH_REQUIRED, KEY_PARAMETER],
+    )
     def patch(self, request: Request, resource_id: str) -> HttpResponse:
-        """Ask for a change; the same as a request with operation ``update``."""
+        """Ask for a change of what you have seen; else the same as a request with operation ``update``."""
         body_read(UpdateBody, request.data)
         given: dict[str, Any] = dict(request.data or {})
-        return _submit(request, {**given, "operation": "update", "resource": resource_id})
+        return _submit(request, {**given, "operation": "update", "resource": resource_id}, must_have_seen=True)
 
     @extend_schema(
         operation_id="resource_deprovision",
         request=None,
         responses={202: RequestShape},
-        parameters=[OpenApiParameter("confirm", str, required=True, description="The resource's name, repeated.")],
+        parameters=[
+            OpenApiParameter("confirm", str, required=True, description="The resource's name, repeated."),
+            IF_MATCH,
+            KEY_PARAMETER,
+        ],
     )
     def delete(self, request: Request, resource_id: str) -> HttpResponse:
         """Ask for the resource to be given back; the same as a request with operation ``deprovision``."""
@@ -138,8 +150,8 @@ class CredentialsView(APIView):
     @extend_schema(operation_id="credentials_reveal", request=None, responses={201: CredentialsShown})
     def post(self, request: Request, resource_id: str) -> HttpResponse:
         """Show the credentials, once; a second call is refused with 410 until they were rotated."""
-        shown = credentials_reveal(caller=caller_of(request), resource=resource_id)
-        answer = CredentialsShown(username=shown.username, password=shown.password, uri=shown.uri)
+        revealed = credentials_reveal(caller=caller_of(request), resource=resource_id)
+        answer = CredentialsShown(username=revealed.username, password=revealed.password, uri=revealed.uri)
         return shape_response(answer, status=201, cache_control="no-store")
 
 
@@ -155,7 +167,12 @@ class CredentialsRotate(APIView):
 
     scopes: ClassVar[dict[str, Scope]] = {"POST": Scope.REQUESTS_WRITE}
 
-    @extend_schema(operation_id="credentials_rotate", request=RotateBody, responses={202: RequestShape})
+    @extend_schema(
+        operation_id="credentials_rotate",
+        request=RotateBody,
+        responses={202: RequestShape},
+        parameters=[KEY_PARAMETER],
+    )
     def post(self, request: Request, resource_id: str) -> HttpResponse:
         """Ask for new credentials, after which the old ones log in no more; as a request with operation ``rotate``."""
         body_read(RotateBody, request.data)

@@ -9,6 +9,7 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from platform_api.core.http.conditions import IF_NONE_MATCH, shown
 from platform_api.core.http.paging import FilterInvalidError
 from platform_api.core.http.shapes import body_read, shape_response
 from platform_api.core.http.views import ListView
@@ -52,10 +53,10 @@ class RunDetail(APIView):
 
     scopes: ClassVar[dict[str, Scope]] = {"GET": Scope.REQUESTS_READ}
 
-    @extend_schema(operation_id="run_get", responses=RunShape)
+    @extend_schema(operation_id="run_get", responses=RunShape, parameters=[IF_NONE_MATCH])
     def get(self, request: Request, run_id: str) -> HttpResponse:
         """Show a run: steps, progress, plan, failure."""
-        return shape_response(run_shape(run_get(caller=caller_of(request), run=run_id)))
+        return shown(request, run_shape(run_get(caller=caller_of(request), run=run_id)))
 
 
 class LogShape(Shape):
@@ -86,12 +87,12 @@ class RunLog(APIView):
             raise FilterInvalidError("after must be a whole number, 0 or more.")
         run = run_get(caller=caller_of(request), run=run_id)
         rows = list(LogLine.objects.filter(run_id=run.pk, sequence__gt=int(text)).order_by("sequence")[:LOG_LINES])
-        shown = LogShape(
+        lines = LogShape(
             lines=[log_line_shape(row) for row in rows],
             next_after=rows[-1].sequence if rows else int(text),
             is_complete=run.finished_at is not None and len(rows) < LOG_LINES,
         )
-        return shape_response(shown)
+        return shape_response(lines)
 
 
 class CancelBody(Body):

@@ -36,7 +36,7 @@ class ProvisioningRequest(models.Model):
     policy_decision_id = models.UUIDField(null=True)
     correlation_id = models.CharField(max_length=64)
     failure = models.JSONField(null=True)
-    version = models.PositiveIntegerField(default=1, help_text="Counts changes; the ETag.")
+    version = models.PositiveIntegerField(default=1, help_text="Counts changes; in the ETag.")
     created_at = models.DateTimeField()
     completed_at = models.DateTimeField(null=True)
 

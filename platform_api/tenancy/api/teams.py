@@ -9,7 +9,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from platform_api.core.http.shapes import shape_response
+from platform_api.core.http.conditions import IF_NONE_MATCH, shown
 from platform_api.core.http.views import ListView
 from platform_api.core.ids import Prefix, show
 from platform_api.core.shapes import Shape
@@ -88,7 +88,7 @@ class ProjectDetail(APIView):
 
     scopes: ClassVar[dict[str, Scope]] = {"GET": Scope.TENANCY_READ}
 
-    @extend_schema(operation_id="project_get", responses=ProjectShape)
+    @extend_schema(operation_id="project_get", responses=ProjectShape, parameters=[IF_NONE_MATCH])
     def get(self, request: Request, project: str) -> HttpResponse:
         """Show a project."""
-        return shape_response(project_shape(project_get(caller=caller_of(request), project=project)))
+        return shown(request, project_shape(project_get(caller=caller_of(request), project=project)))

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from platform_api.core.callers import Caller
+from platform_api.core.conditions import WHATEVER, Seen
 from platform_api.idempotency.services.keys import OrderKey
 
 
@@ -62,10 +63,11 @@ class Change:
 
 @dataclass(frozen=True, kw_only=True)
 class Exchange:
-    """Who asks, and under which key."""
+    """Who asks, under which key, and having seen what of a resource that is to be changed."""
 
     caller: Caller
     order_key: OrderKey
+    seen: Seen = WHATEVER
 
 
 @dataclass(frozen=True, kw_only=True)

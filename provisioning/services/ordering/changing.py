@@ -95,6 +95,7 @@ def resource_change(*, ask: Change, exchange: Exchange) -> Answer:
     Raises:
         UnknownIdError: There is no such resource, or it is not the caller's to see.
         RoleMissingError, NotOwnerError: The caller may not change it, or may not rotate its credentials.
+        VersionMismatchError, IfMatchMissingError: It is not as the caller has seen it, or the caller does not say.
         ResourceGoneError: It is deprovisioned, or an accepted ask wants it so.
         ResourceBusyError: An update or a rotation, while a run is live; an update of what waits for others; a
             deprovision, while another is under way.
@@ -135,6 +136,7 @@ def _locked(ask: Change, exchange: Exchange) -> Resource:
         where=project.slug,
     )
     resource_lock(found.pk)
+    exchange.seen.claim(Resource.objects.filter(pk=found.pk), tenant=project.tenant)
     resource = resource_get(caller=exchange.caller, resource=ask.resource)
     if resource.status == ResourceStatus.DEPROVISIONED:
         msg = f"Resource {resource.name} is deprovisioned."

@@ -47,7 +47,9 @@ def test_where_keys_are_required_an_order_without_one_is_refused(house: House, s
     settings.IDEMPOTENCY_KEY_REQUIRED = True
     client, resource = house.owner.client, f"/api/v1/resources/{house.orders}"
     refused(lambda: with_key(house, None), 400, "missing_idempotency_key")
-    refused(lambda: client.patch(resource, {}, format="json"), 400, "missing_idempotency_key")
+    refused(
+        lambda: client.patch(resource, {}, format="json", headers={"If-Match": "*"}), 400, "missing_idempotency_key"
+    )
     refused(lambda: house.post(f"resources/{house.orders}/credentials/rotate"), 400, "missing_idempotency_key")
     assert with_key(house, '"once"').status_code == 202
     assert client.put(STAGING, {}, format="json").status_code == 201  # HTTP itself calls it safe to repeat
