@@ -1,7 +1,7 @@
 """Environments: ordered, made empty or left alone by one call that is safe to repeat; watched; given back as one."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
 from typing import Annotated, Any, ClassVar, Literal
@@ -18,7 +18,8 @@ from platform_api.core.callers import Caller
 from platform_api.core.conditions import Seen
 from platform_api.core.errors import RequestRefusedError
 from platform_api.core.http.conditions import IF_MATCH, IF_NONE_MATCH, IF_NONE_THERE, seen_of, shown, tag_of
-from platform_api.core.http.paging import FilterInvalidError
+from platform_api.core.http.filters import Choice, Filter, Flag, between
+from platform_api.core.http.paging import BY_TIME
 from platform_api.core.http.shapes import body_judge, body_read, shape_response
 from platform_api.core.http.views import ListView
 from platform_api.core.ids import Prefix
@@ -30,6 +31,7 @@ from platform_api.tenancy.models import Project
 from platform_api.tenancy.models.scopes import Scope
 from platform_api.tenancy.models.teams import SLUG_PATTERN, slug_validator
 from platform_api.tenancy.selectors.projects import project_get
+from provisioning.api.filters import NAMED
 from provisioning.api.requests import RETRY_SECONDS, Reason, Slug, Ticket, known_id
 from provisioning.models import Environment
 from provisioning.models.environments import Tier
@@ -181,26 +183,24 @@ class EnvironmentList(ListView):
     scopes: ClassVar[dict[str, Scope]] = {"GET": Scope.RESOURCES_READ}
     noun = "environment"
     shape = EnvironmentShape
-    filters: ClassVar[dict[str, str]] = {
-        "name": "Its name.",
-        "tier": "How much care it asks for.",
-        "closed": "true for those of which nothing is left; without it those that stand.",
+    filters: ClassVar[Mapping[str, Filter]] = {
+        "name": NAMED,
+        "tier": Choice(description="How much care it asks for.", lookup="tier", choices=tuple(Tier.values)),
+        "closed": Flag(description="true for those of which nothing is left; without it those that stand."),
+        **between("created_at", name="created"),
     }
+    sorts: ClassVar[Mapping[str, str]] = {**BY_TIME, "name": "name"}
 
-    def find(self, request: Request, **filters: str) -> QuerySet[Any]:
+    def find(self, request: Request, **filters: Any) -> QuerySet[Any]:
         """Return the environments of the project in the address.
 
         Raises:
             UnknownIdError: There is no such project, or it is not the caller's to see.
-            FilterInvalidError: ``closed`` is neither true nor false.
         """
         caller = caller_of(request)
-        closed = filters.pop("closed", "false")
-        if closed not in {"true", "false"}:
-            raise FilterInvalidError("closed is true or false.")
         project = project_get(caller=caller, project=self.kwargs["project"])
-        rows = environments_visible(caller=caller).filter(project=project, closed_at__isnull=closed == "false")
-        return rows.filter(**filters)
+        is_closed = filters.get("closed", False)
+        return environments_visible(caller=caller).filter(project=project, closed_at__isnull=not is_closed)
 
     def show(self, row: Environment) -> EnvironmentShape:
         """Return one environment in its shape."""

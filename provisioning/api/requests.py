@@ -1,5 +1,6 @@
 """Asks: submitted, listed, watched."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from platform_api.core.callers import Caller
 from platform_api.core.conditions import WHATEVER, Seen
 from platform_api.core.errors import RequestRefusedError
 from platform_api.core.http.conditions import IF_NONE_MATCH, shown, tag_of
+from platform_api.core.http.filters import Choice, Filter, between
 from platform_api.core.http.shapes import body_judge, body_read, shape_response
 from platform_api.core.http.views import ListView
 from platform_api.core.ids import Prefix
@@ -21,6 +23,7 @@ from platform_api.core.shapes import Body
 from platform_api.idempotency.api.keys import KEY_PARAMETER, REPLAYED, order_key_of
 from platform_api.tenancy.api.permissions import caller_of
 from platform_api.tenancy.models.scopes import Scope
+from provisioning.api.filters import OF_PROJECT, OF_RESOURCE
 from provisioning.models import ProvisioningRequest
 from provisioning.models.environments import DEFAULT_NAME
 from provisioning.selectors.resources import newest_run_of, request_get, requests_visible
@@ -28,7 +31,7 @@ from provisioning.selectors.shapes import RequestShape, request_shape
 from provisioning.services.ordering.asks import Answer, Change, Exchange, NewResource
 from provisioning.services.ordering.changing import resource_change
 from provisioning.services.ordering.provisioning import resource_order
-from provisioning.states import Operation
+from provisioning.states import Operation, RequestStatus
 
 RETRY_SECONDS = 1
 
@@ -174,17 +177,17 @@ class RequestList(ListView):
     scopes: ClassVar[dict[str, Scope]] = {"GET": Scope.REQUESTS_READ, "POST": Scope.REQUESTS_WRITE}
     noun = "request"
     shape = RequestShape
-    filters: ClassVar[dict[str, str]] = {
-        "project": "Slug of the project.",
-        "status": "Where it stands.",
-        "operation": "What it asks for.",
+    filters: ClassVar[Mapping[str, Filter]] = {
+        "project": OF_PROJECT,
+        "resource": OF_RESOURCE,
+        "status": Choice(description="Where it stands.", lookup="status", choices=tuple(RequestStatus.values)),
+        "operation": Choice(description="What it asks for.", lookup="operation", choices=tuple(Operation.values)),
+        **between("created_at", name="created"),
     }
 
-    def find(self, request: Request, **filters: str) -> QuerySet[Any]:
-        """Return visible requests, of a project, status or operation where asked."""
-        columns = {"project": "project__slug", "status": "status", "operation": "operation"}
-        rows = requests_visible(caller=caller_of(request)).prefetch_related("runs")
-        return rows.filter(**{columns[name]: value for name, value in filters.items()})
+    def find(self, request: Request, **filters: Any) -> QuerySet[Any]:
+        """Return visible requests."""
+        return requests_visible(caller=caller_of(request)).prefetch_related("runs")
 
     def show(self, row: ProvisioningRequest) -> RequestShape:
         """Return one request in its shape."""

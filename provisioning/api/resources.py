@@ -1,5 +1,6 @@
 """Resources: listed, read, given back, and their credentials shown once and rotated."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from django.db.models import Prefetch, QuerySet
@@ -8,8 +9,11 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from catalog.models.offerings import OfferingKind
 from catalog.selectors.offerings import newest_version, newest_versions
 from platform_api.core.http.conditions import IF_MATCH, IF_MATCH_REQUIRED, IF_NONE_MATCH, seen_of, shown
+from platform_api.core.http.filters import Choice, Filter, Named, between
+from platform_api.core.http.paging import BY_TIME
 from platform_api.core.http.shapes import body_read, shape_response
 from platform_api.core.http.views import ListView
 from platform_api.core.ids import Prefix, parse
@@ -17,13 +21,14 @@ from platform_api.core.shapes import Body, Shape
 from platform_api.idempotency.api.keys import KEY_PARAMETER
 from platform_api.tenancy.api.permissions import caller_of
 from platform_api.tenancy.models.scopes import Scope
+from provisioning.api.filters import NAMED, OF_PROJECT
 from provisioning.api.requests import Reason, Ticket, answer_response, body_of, exchange_of, submit
 from provisioning.models import Resource, Run
 from provisioning.selectors.credentials import CREDENTIALS_SHOWN, credentials_of, credentials_shown
 from provisioning.selectors.resources import live_run_of, resource_get, resources_visible
 from provisioning.selectors.shapes import RequestShape, ResourceShape, resource_shape
 from provisioning.services.resources import credentials_reveal
-from provisioning.states import LIVE_RUN
+from provisioning.states import LIVE_RUN, ResourceStatus
 
 
 def _newest(resource: Resource) -> str:
@@ -43,21 +48,26 @@ class ResourceList(ListView):
     scopes: ClassVar[dict[str, Scope]] = {"GET": Scope.RESOURCES_READ}
     noun = "resource"
     shape = ResourceShape
-    filters: ClassVar[dict[str, str]] = {
-        "project": "Slug of the project.",
-        "environment": "Name of the environment.",
-        "status": "Where it stands.",
-        "kind": "E.g. database.",
-        "name": "Its name.",
+    filters: ClassVar[Mapping[str, Filter]] = {
+        "project": OF_PROJECT,
+        "environment": Named(
+            description="Name or id of the environment.",
+            prefix=Prefix.ENVIRONMENT,
+            lookup="environment_id",
+            slug_lookup="environment__name",
+        ),
+        "status": Choice(description="Where it stands.", lookup="status", choices=tuple(ResourceStatus.values)),
+        "kind": Choice(description="How the catalog groups it.", lookup="kind", choices=tuple(OfferingKind.values)),
+        "name": NAMED,
+        **between("created_at", name="created"),
     }
+    sorts: ClassVar[Mapping[str, str]] = {**BY_TIME, "name": "name"}
 
-    def find(self, request: Request, **filters: str) -> QuerySet[Any]:
-        """Return visible resources, narrowed where asked."""
-        columns = {"project": "project__slug", "environment": "environment__name"}
+    def find(self, request: Request, **filters: Any) -> QuerySet[Any]:
+        """Return visible resources."""
         live = Prefetch("runs", queryset=Run.objects.filter(status__in=LIVE_RUN), to_attr="live_runs")
         told = Prefetch("credentials", queryset=credentials_shown()[:CREDENTIALS_SHOWN], to_attr="told_credentials")
-        rows = resources_visible(caller=caller_of(request)).prefetch_related(live, told)
-        return rows.filter(**{columns.get(name, name): value for name, value in filters.items()})
+        return resources_visible(caller=caller_of(request)).prefetch_related(live, told)
 
     def prepare(self, rows: list[Any]) -> None:
         """Look up the newest versions of all offerings on the page at once."""

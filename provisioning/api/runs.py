@@ -1,5 +1,6 @@
 """Runs: watched, read, canceled."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
 import msgspec
@@ -10,16 +11,18 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from platform_api.core.http.conditions import IF_NONE_MATCH, shown
-from platform_api.core.http.paging import FilterInvalidError
+from platform_api.core.http.filters import Choice, Filter, FilterInvalidError, between
 from platform_api.core.http.shapes import body_read, shape_response
 from platform_api.core.http.views import ListView
 from platform_api.core.shapes import Body, Shape
 from platform_api.tenancy.api.permissions import caller_of
 from platform_api.tenancy.models.scopes import Scope
+from provisioning.api.filters import OF_PROJECT, OF_RESOURCE
 from provisioning.models import LogLine, Run
 from provisioning.selectors.resources import run_get, runs_visible
 from provisioning.selectors.shapes import LogLineShape, RunShape, log_line_shape, run_shape
 from provisioning.services.runs import run_cancel
+from provisioning.states import Operation, RunStatus
 
 LOG_LINES = 500
 """Lines of one answer; the next is asked for with ``after``."""
@@ -31,17 +34,17 @@ class RunList(ListView):
     scopes: ClassVar[dict[str, Scope]] = {"GET": Scope.REQUESTS_READ}
     noun = "run"
     shape = RunShape
-    filters: ClassVar[dict[str, str]] = {
-        "project": "Slug of the project.",
-        "status": "Where it stands.",
-        "operation": "What it is for.",
+    filters: ClassVar[Mapping[str, Filter]] = {
+        "project": OF_PROJECT,
+        "resource": OF_RESOURCE,
+        "status": Choice(description="Where it stands.", lookup="status", choices=tuple(RunStatus.values)),
+        "operation": Choice(description="What it is for.", lookup="operation", choices=tuple(Operation.values)),
+        **between("created_at", name="created"),
     }
 
-    def find(self, request: Request, **filters: str) -> QuerySet[Any]:
-        """Return visible runs, of a project, status or operation where asked."""
-        columns = {"project": "project__slug", "status": "status", "operation": "operation"}
-        rows = runs_visible(caller=caller_of(request))
-        return rows.filter(**{columns[name]: value for name, value in filters.items()})
+    def find(self, request: Request, **filters: Any) -> QuerySet[Any]:
+        """Return visible runs."""
+        return runs_visible(caller=caller_of(request))
 
     def show(self, row: Run) -> RunShape:
         """Return one run in its shape."""
