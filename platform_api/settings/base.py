@@ -44,7 +44,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "platform_api.core.http.correlation.CorrelationMiddleware",
     "platform_api.core.http.security.SecurityHeadersMiddleware",
-    "platform_api.core.http.sanity.AddressSanityMiddleware",
+    "platform_api.core.http.sanity.CallSanityMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -58,6 +58,7 @@ MIDDLEWARE = [
 ROOT_URLCONF = "platform_api.urls"
 WSGI_APPLICATION = "platform_api.wsgi.application"
 APPEND_SLASH = False
+DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024  # bytes of a body; more is refused by its Content-Length, before it is read
 
 TEMPLATES = [
     {

@@ -20,7 +20,7 @@ from platform_api.core.errors import RequestRefusedError
 from platform_api.core.http.conditions import IF_MATCH, IF_NONE_MATCH, IF_NONE_THERE, seen_of, shown, tag_of
 from platform_api.core.http.filters import Choice, Filter, Flag, between
 from platform_api.core.http.paging import BY_TIME
-from platform_api.core.http.shapes import body_judge, body_read, shape_response
+from platform_api.core.http.shapes import NoBody, body_judge, body_read, shape_response
 from platform_api.core.http.views import ListView
 from platform_api.core.ids import Prefix
 from platform_api.core.shapes import Body
@@ -166,6 +166,7 @@ def _key(request: Request, *, body: Any) -> OrderKey:
 
 def _give_back(request: Request, find: Callable[..., Environment]) -> HttpResponse:
     """Hand a deletion to its service, unless it was answered before: then there may be nothing to find any more."""
+    body_read(NoBody, request.data)
     caller, confirm = caller_of(request), request.query_params.get("confirm")
     seen = seen_of(request, prefix=Prefix.ENVIRONMENT)
 

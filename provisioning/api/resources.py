@@ -14,7 +14,7 @@ from catalog.selectors.offerings import newest_version, newest_versions
 from platform_api.core.http.conditions import IF_MATCH, IF_MATCH_REQUIRED, IF_NONE_MATCH, seen_of, shown
 from platform_api.core.http.filters import Choice, Filter, Named, between
 from platform_api.core.http.paging import BY_TIME
-from platform_api.core.http.shapes import body_read, shape_response
+from platform_api.core.http.shapes import NoBody, body_read, shape_response
 from platform_api.core.http.views import ListView
 from platform_api.core.ids import Prefix, parse
 from platform_api.core.shapes import Body, Shape
@@ -139,6 +139,7 @@ class ResourceDetail(APIView):
     )
     def delete(self, request: Request, resource_id: str) -> HttpResponse:
         """Ask for the resource to be given back; the same as a request with operation ``deprovision``."""
+        body_read(NoBody, request.data)
         asked = {"operation": "deprovision", "resource": resource_id}
         confirm = request.query_params.get("confirm")
         return _submit(request, asked if confirm is None else {**asked, "confirm": confirm})
@@ -160,6 +161,7 @@ class CredentialsView(APIView):
     @extend_schema(operation_id="credentials_reveal", request=None, responses={201: CredentialsShown})
     def post(self, request: Request, resource_id: str) -> HttpResponse:
         """Show the credentials, once; a second call is refused with 410 until they were rotated."""
+        body_read(NoBody, request.data)
         revealed = credentials_reveal(caller=caller_of(request), resource=resource_id)
         answer = CredentialsShown(username=revealed.username, password=revealed.password, uri=revealed.uri)
         return shape_response(answer, status=201, cache_control="no-store")

@@ -236,7 +236,7 @@ def _deprovision(ask: Change, exchange: Exchange) -> ProvisioningRequest:
             "pointer": "#/confirm",
             "code": "not_confirmed",
             "detail": "A deprovision is confirmed by the resource's name.",
-            "remedy": f'Send "confirm": "{resource.name}".',
+            "remedy": f'Send "confirm": "{resource.name}"; with DELETE, add ?confirm={resource.name} to the address.',
         }
         raise RequestRefusedError(errors=[finding], tenant=resource.project.tenant)
     if resource.delete_protected:
