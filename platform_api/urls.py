@@ -5,7 +5,7 @@ from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from platform_api import admin
-from platform_api.core.http import health
+from platform_api.core.http import health, problem_pages
 
 urlpatterns = [
     path("health/live", health.live, name="health-live"),
@@ -17,6 +17,8 @@ urlpatterns = [
     path("api/v1/", include("provisioning.api.urls")),
     path("api/v1/", include("governance.api.urls")),
     path("docs/", SpectacularSwaggerSplitView.as_view(url_name="openapi"), name="docs"),
+    path("docs/problems/", problem_pages.index, name="problems"),
+    path("docs/problems/<slug:code>", problem_pages.page, name="problem"),
     path("docs/openapi.yaml", SpectacularAPIView.as_view(), name="openapi"),
 ]
 
