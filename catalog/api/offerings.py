@@ -12,10 +12,12 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from catalog.api.outdated import outdated_mark
 from catalog.models import Offering, OfferingVersion, Plan
 from catalog.models.offerings import OfferingKind
 from catalog.selectors.compositions import component_plans
 from catalog.selectors.offerings import offering_get, offerings_visible
+from catalog.selectors.outdated import outdated_of
 from platform_api.core.http.conditions import IF_NONE_MATCH, shown
 from platform_api.core.http.filters import Choice, Filter, Text
 from platform_api.core.http.paging import BY_TIME
@@ -277,4 +279,7 @@ class OfferingDetail(APIView):
     def get(self, request: Request, offering: str) -> HttpResponse:
         """Show an offering."""
         found = offering_get(offering=offering)
-        return shown(request, offering_shape(found, plans=component_plans([_current(found)])))
+        current = _current(found)
+        current.offering = found
+        response = shown(request, offering_shape(found, plans=component_plans([current])))
+        return outdated_mark(response, outdated_of(current))

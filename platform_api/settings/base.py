@@ -45,6 +45,7 @@ MIDDLEWARE = [
     "platform_api.core.http.correlation.CorrelationMiddleware",
     "platform_api.core.http.security.SecurityHeadersMiddleware",
     "platform_api.core.http.sanity.CallSanityMiddleware",
+    "platform_api.core.http.deprecation.DeprecationMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

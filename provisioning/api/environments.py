@@ -14,6 +14,8 @@ from msgspec import Meta
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from catalog.api.outdated import outdated_mark
+from catalog.selectors.outdated import outdated_of
 from platform_api.core.callers import Caller
 from platform_api.core.conditions import Seen
 from platform_api.core.errors import RequestRefusedError
@@ -150,12 +152,19 @@ def _answer(caller: Caller, environment: Environment, *, status: int) -> HttpRes
     content = msgspec.json.encode(environment_shape(found))
     headers = {"retry_after": str(RETRY_SECONDS)} if status == 202 else {}  # noqa: PLR2004 - Accepted
     tag = tag_of(content, prefix=Prefix.ENVIRONMENT, version=found.version)
-    return shape_response(content, status=status, location=environment_url(environment), etag=tag, **headers)
+    response = shape_response(content, status=status, location=environment_url(environment), etag=tag, **headers)
+    return _marked(response, found)
+
+
+def _marked(response: HttpResponse, environment: Environment) -> HttpResponse:
+    version = environment.offering_version
+    return outdated_mark(response, None if version is None else outdated_of(version))
 
 
 def _show(request: Request, found: Environment) -> HttpResponse:
     """Answer a GET with an environment."""
-    return shown(request, environment_shape(found), prefix=Prefix.ENVIRONMENT, version=found.version)
+    response = shown(request, environment_shape(found), prefix=Prefix.ENVIRONMENT, version=found.version)
+    return _marked(response, found)
 
 
 def _key(request: Request, *, body: Any) -> OrderKey:

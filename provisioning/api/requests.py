@@ -11,6 +11,8 @@ from msgspec import Meta
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from catalog.api.outdated import outdated_mark
+from catalog.selectors.outdated import outdated_of
 from platform_api.core.callers import Caller
 from platform_api.core.conditions import WHATEVER, Seen
 from platform_api.core.errors import RequestRefusedError
@@ -101,7 +103,7 @@ def answer_response(answer: Answer) -> HttpResponse:
     response.headers["ETag"] = tag_of(answer.body, prefix=Prefix.PROVISIONING_REQUEST, version=1)
     if answer.is_replay:
         response.headers[REPLAYED] = "true"
-    return response
+    return outdated_mark(response, answer.outdated)
 
 
 def body_of(data: Any) -> RequestBody:
@@ -216,4 +218,5 @@ class RequestDetail(APIView):
         """Show a request, with where its run stands."""
         found = request_get(caller=caller_of(request), request=request_id)
         shape = request_shape(found, run=newest_run_of(found))
-        return shown(request, shape, prefix=Prefix.PROVISIONING_REQUEST, version=found.version)
+        response = shown(request, shape, prefix=Prefix.PROVISIONING_REQUEST, version=found.version)
+        return outdated_mark(response, outdated_of(found.offering_version))

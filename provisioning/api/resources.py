@@ -9,8 +9,10 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from catalog.api.outdated import outdated_mark
 from catalog.models.offerings import OfferingKind
 from catalog.selectors.offerings import newest_version, newest_versions
+from catalog.selectors.outdated import outdated_of
 from platform_api.core.http.conditions import IF_MATCH, IF_MATCH_REQUIRED, IF_NONE_MATCH, seen_of, shown
 from platform_api.core.http.filters import Choice, Filter, Named, between
 from platform_api.core.http.paging import BY_TIME
@@ -113,7 +115,8 @@ class ResourceDetail(APIView):
             newest_version=_newest(found),
             credentials=credentials_of(found),
         )
-        return shown(request, shape, prefix=Prefix.RESOURCE, version=found.version)
+        response = shown(request, shape, prefix=Prefix.RESOURCE, version=found.version)
+        return outdated_mark(response, outdated_of(found.offering_version))
 
     @extend_schema(
         operation_id="resource_update",

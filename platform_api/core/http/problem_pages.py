@@ -16,7 +16,7 @@ from django.shortcuts import render
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
-from platform_api.core.errors import SlipwayError
+from platform_api.core.errors import RequestRefusedError, SlipwayError
 from platform_api.core.http import problems
 from platform_api.core.http.errors import MethodNotAllowedError
 
@@ -31,6 +31,12 @@ ELSEWHERE = (
 
 _CODE = re.compile(r"``([^`]+)``")
 _SAFE = ("GET", "HEAD")
+_FINDING = {
+    "pointer": "#/plan",
+    "code": "plan_retired",
+    "detail": "Plan tiny is retired.",
+    "remedy": "Choose one of: small, medium.",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +46,7 @@ class Problem:
     Attributes:
         code: The code.
         status: HTTP status of all answers with it.
-        meanings: The errors that have it.
+        meanings: The errors that have it, the most general first.
     """
 
     code: str
@@ -54,10 +60,8 @@ class Problem:
 
     @property
     def causes(self) -> list[SafeString]:
-        """What is wrong, by the words of each error; a paragraph each."""
-        said = [inspect.cleandoc(meaning.__doc__ or "") for meaning in self.meanings]
-        paragraphs = [paragraph for text in said for paragraph in text.split("\n\n")]
-        return [_marked_up(text) for text in dict.fromkeys(paragraphs)]
+        """What is wrong, by the words of each error."""
+        return [_marked_up(inspect.cleandoc(meaning.__doc__ or "")) for meaning in self.meanings]
 
     @property
     def remedies(self) -> list[str]:
@@ -67,7 +71,9 @@ class Problem:
     @property
     def example(self) -> str:
         """A document as it is sent, as JSON."""
-        document = problems.document(self.meanings[0](), instance="/api/v1/…")
+        general = self.meanings[0]
+        error = general(errors=[_FINDING]) if issubclass(general, RequestRefusedError) else general()
+        document = problems.document(error, instance="/api/v1/…")
         document["correlation_id"] = "0194f7c2a1b37c5e8d9f0a1b2c3d4e5f"
         return json.dumps(document, indent=2, ensure_ascii=False)
 
@@ -82,7 +88,7 @@ def problems_known() -> dict[str, Problem]:
         Problem(
             code=code,
             status=problems.status_of(found[0]()),
-            meanings=sorted(found, key=lambda error: (error.__module__, error.__qualname__)),
+            meanings=sorted(found, key=lambda error: (len(error.__mro__), error.__module__, error.__qualname__)),
         )
         for code, found in meanings.items()
     ]
@@ -127,6 +133,6 @@ def _concrete(family: type[SlipwayError]) -> set[type[SlipwayError]]:
 
 
 def _marked_up(text: str) -> SafeString:
-    """Return a paragraph of a docstring as HTML; what stands between double backquotes is code."""
-    flowing = " ".join(line.strip() for line in text.splitlines())
+    """Return a docstring as HTML; what stands between double backquotes is code."""
+    flowing = " ".join(text.split())
     return mark_safe(_CODE.sub(r"<code>\1</code>", escape(flowing)))  # noqa: S308 - escaped just before

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from catalog.selectors.outdated import Outdated
 from platform_api.core.callers import Caller
 from platform_api.core.conditions import WHATEVER, Seen
 from platform_api.idempotency.services.keys import OrderKey
@@ -77,9 +78,11 @@ class Answer:
     Attributes:
         body: A ``RequestShape`` as JSON.
         location: Where the request is.
+        outdated: What to tell of the version that it is about; an answer that is given again does not.
         is_replay: Whether it is the answer to an earlier call with the same key.
     """
 
     body: bytes
     location: str
+    outdated: Outdated | None = None
     is_replay: bool = False

@@ -12,6 +12,7 @@ from django.db import transaction
 from django.db.models import F
 
 from catalog.selectors.orderables import NotOrderableError, Orderable, defaults_of, orderable_get, orderable_of
+from catalog.selectors.outdated import outdated_of
 from governance.models.quotas import POINTS
 from governance.services.policies import Decision
 from governance.services.quotas import QuotaExceededError, quota_change, quotas_lock
@@ -356,7 +357,7 @@ def _answer(request: ProvisioningRequest) -> Answer:
     """Return what an accepted ask is answered, with the run that it has or waits for."""
     request.refresh_from_db()
     body = msgspec.json.encode(request_shape(request, run=newest_run_of(request)))
-    return Answer(body=body, location=request_url(request.pk))
+    return Answer(body=body, location=request_url(request.pk), outdated=outdated_of(request.offering_version))
 
 
 _OPERATIONS: Mapping[str, Callable[[Change, Exchange], ProvisioningRequest]] = {

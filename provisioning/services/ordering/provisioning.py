@@ -181,7 +181,8 @@ def _write(submission: _Submission) -> Answer:
     for _ in range(TRIES):
         body = _execute(submission, quotas)
         if body is not None:
-            return Answer(body=body.encode(), location=request_url(submission.request_id))
+            location, outdated = request_url(submission.request_id), submission.orderable.outdated
+            return Answer(body=body.encode(), location=location, outdated=outdated)
         repeated = _repeated(submission.exchange)
         if repeated is not None:
             return repeated
