@@ -137,11 +137,11 @@ def _locked(ask: Change, exchange: Exchange) -> Resource:
         where=project.slug,
     )
     resource_lock(found.pk)
-    exchange.seen.claim(Resource.objects.filter(pk=found.pk), tenant=project.tenant)
     resource = resource_get(caller=exchange.caller, resource=ask.resource)
     if resource.status == ResourceStatus.DEPROVISIONED:
         msg = f"Resource {resource.name} is deprovisioned."
         raise ResourceGoneError(msg, tenant=resource.project.tenant)
+    exchange.seen.claim(Resource.objects.filter(pk=resource.pk), tenant=project.tenant)
     return resource
 
 

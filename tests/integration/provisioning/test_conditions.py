@@ -60,6 +60,14 @@ def test_a_change_by_who_does_not_say_what_was_seen_is_refused(house: House) -> 
     refused(lambda: patch(house, None, parameters={"connection_limit": 3}), 428, "if_match_required")
 
 
+@pytest.mark.parametrize("is_seen", [True, False])
+def test_what_is_gone_is_said_to_be_so_whatever_was_seen(house: House, *, is_seen: bool) -> None:
+    house.change("deprovision", confirm="orders")
+    carry_out(resource_of(house.orders))
+    seen = tag(house, resource(house)) if is_seen else None
+    refused(lambda: patch(house, seen), 409, "already_final")
+
+
 def test_who_may_not_change_it_learns_that_first(house: House) -> None:
     for person, status in ((house.people.viewer, 403), (house.people.stranger, 404)):
         assert person.client.patch(resource(house), {}, format="json").status_code == status

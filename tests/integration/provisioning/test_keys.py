@@ -31,7 +31,9 @@ def with_key(house: House, value: str | None) -> HttpResponse:
     return answer
 
 
-@pytest.mark.parametrize("value", ["order-4711", '""', '"open', '"a", "b"', '"ümlaut"', f'"{"x" * 256}"', ""])
+@pytest.mark.parametrize(
+    "value", ["order-4711", '""', '"open', '"a", "b"', '"ümlaut"', f'"{"x" * 256}"', "", " ", '"tab\tin"']
+)
 def test_a_key_that_is_no_text_in_quotes_is_refused_with_the_way_to_write_it(house: House, value: str) -> None:
     assert refused(lambda: with_key(house, value), 400, "invalid_idempotency_key") == []
     assert '"order-4711"' in body_of(with_key(house, value))["remedy"]
