@@ -6,7 +6,7 @@ from drf_spectacular.views import SpectacularAPIView
 
 from governance.services.policies import policy_check
 from platform_api import admin
-from platform_api.core.http import health, metrics
+from platform_api.core.http import health, metrics, problem_pages
 from platform_api.core.http.health import Dependency
 from platform_api.tenancy.api.docs import DocsView
 
@@ -30,6 +30,8 @@ urlpatterns = [
     path("api/v1/", include("provisioning.api.urls")),
     path("api/v1/", include("governance.api.urls")),
     path("docs/", DocsView.as_view(url_name="openapi"), name="docs"),
+    path("docs/problems/", problem_pages.index, name="problems"),
+    path("docs/problems/<slug:code>", problem_pages.page, name="problem"),
     path("docs/openapi.yaml", SpectacularAPIView.as_view(), name="openapi"),
 ]
 

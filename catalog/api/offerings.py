@@ -1,6 +1,5 @@
 """The catalog as those who order see it."""
 
-import re
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
@@ -13,12 +12,15 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from catalog.api.outdated import outdated_mark
 from catalog.models import Offering, OfferingVersion, Plan
 from catalog.models.offerings import OfferingKind
 from catalog.selectors.compositions import component_plans
 from catalog.selectors.offerings import offering_get, offerings_visible
-from platform_api.core.http.paging import FilterInvalidError
-from platform_api.core.http.shapes import shape_response
+from catalog.selectors.outdated import outdated_of
+from platform_api.core.http.conditions import IF_NONE_MATCH, shown
+from platform_api.core.http.filters import Choice, Filter, Text
+from platform_api.core.http.paging import BY_TIME
 from platform_api.core.http.views import ListView
 from platform_api.core.ids import Prefix, show
 from platform_api.core.shapes import Cost, Shape
@@ -27,9 +29,6 @@ from platform_api.tenancy.models.scopes import Scope
 
 ComponentPlans = Mapping[tuple[str, str, str], Plan]
 """Plans by offering, version and plan, as components name them."""
-
-TAG = re.compile(r"[a-z0-9][a-z0-9-]{0,39}\Z")
-"""What a manifest's tags look like."""
 
 
 class PlanOfOfferingShape(Shape):
@@ -244,25 +243,23 @@ class OfferingList(ListView):
     scopes: ClassVar[dict[str, Scope]] = {"GET": Scope.CATALOG_READ}
     noun = "offering"
     shape = OfferingShape
-    filters: ClassVar[dict[str, str]] = {
-        "kind": f"Only offerings of this kind: {', '.join(OfferingKind.values)}.",
-        "tag": "Only offerings with this tag.",
+    filters: ClassVar[Mapping[str, Filter]] = {
+        "kind": Choice(description="Only offerings of this kind.", choices=tuple(OfferingKind.values)),
+        "tag": Text(
+            description="Only offerings with this tag.",
+            pattern=r"[a-z0-9][a-z0-9-]{0,39}",
+            form="Tags have 1 to 40 of: a-z, 0-9, hyphen.",
+            max_length=40,
+        ),
     }
+    sorts: ClassVar[Mapping[str, str]] = {**BY_TIME, "slug": "slug"}
 
-    def find(self, request: Request, **filters: str) -> QuerySet[Any]:
-        """Return the offerings of the catalog.
-
-        Raises:
-            FilterInvalidError: No such kind, or what cannot be a tag.
-        """
-        kind, tag = filters.get("kind"), filters.get("tag")
-        if kind is not None and kind not in OfferingKind.values:
-            msg = f"There is no kind {kind[:80]!r}."
-            raise FilterInvalidError(msg, remedy=f"Use one of: {', '.join(OfferingKind.values)}.")
-        if tag is not None and not TAG.match(tag):
-            msg = f"No tag is written like {tag[:80]!r}."
-            raise FilterInvalidError(msg, remedy="Tags have 1 to 40 of: a-z, 0-9, hyphen.")
-        return offerings_visible(caller=caller_of(request), kind=OfferingKind(kind) if kind else None, tag=tag)
+    def find(self, request: Request, **filters: Any) -> QuerySet[Any]:
+        """Return the offerings of the catalog."""
+        kind = filters.get("kind")
+        return offerings_visible(
+            caller=caller_of(request), kind=OfferingKind(kind) if kind else None, tag=filters.get("tag")
+        )
 
     def prepare(self, rows: list[Any]) -> None:
         """Look up the plans that components on the page name, at once."""
@@ -278,8 +275,11 @@ class OfferingDetail(APIView):
 
     scopes: ClassVar[dict[str, Scope]] = {"GET": Scope.CATALOG_READ}
 
-    @extend_schema(operation_id="offering_get", responses=OfferingShape)
+    @extend_schema(operation_id="offering_get", responses=OfferingShape, parameters=[IF_NONE_MATCH])
     def get(self, request: Request, offering: str) -> HttpResponse:
         """Show an offering."""
         found = offering_get(offering=offering)
-        return shape_response(offering_shape(found, plans=component_plans([_current(found)])))
+        current = _current(found)
+        current.offering = found
+        response = shown(request, offering_shape(found, plans=component_plans([current])))
+        return outdated_mark(response, outdated_of(current))

@@ -109,6 +109,7 @@ class OfferingVersion(models.Model):
         variables: Every variable with its type, default, flags, and who sets it.
         outputs: The outputs that leave the platform, each with its description and whether it is secret.
         sunset_at: When a deprecated version will be retired, where that is known.
+        deprecated_at: When it ceased to be published; the database writes it down.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -127,6 +128,7 @@ class OfferingVersion(models.Model):
     published_at = models.DateTimeField(db_default=Now(), editable=False)
     published_by = models.CharField(max_length=200, help_text="Name of the publisher at that time.")
     sunset_at = models.DateTimeField(null=True, blank=True)
+    deprecated_at = models.DateTimeField(null=True, editable=False)
 
     objects = OfferingVersionManager()
 

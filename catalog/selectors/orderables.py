@@ -15,6 +15,7 @@ from catalog.models import Offering, OfferingVersion, Plan
 from catalog.models.generations import CATALOG
 from catalog.models.offerings import Availability, VersionStatus
 from catalog.schema.parameters import parameters_judge
+from catalog.selectors.outdated import Outdated, outdated_of
 from platform_api.core.errors import RequestRefusedError
 from platform_api.core.judgement import Finding, Judge
 from platform_api.core.keeping import MAX_KEPT, Kept
@@ -53,6 +54,7 @@ class Orderable:
         credentials: Verifiers, user name output and URI template; None where it hands out none.
         shown_outputs: Outputs for everybody who sees the resource.
         sensitive_outputs: Outputs shown only together with the credentials.
+        outdated: What to tell of the version, if it is deprecated or retired.
     """
 
     offering_id: UUID
@@ -77,6 +79,7 @@ class Orderable:
     credentials: Mapping[str, Any] | None
     shown_outputs: tuple[str, ...]
     sensitive_outputs: tuple[str, ...]
+    outdated: Outdated | None
 
 
 _orderables: Kept[tuple[str, str | None, str], Orderable] = Kept(setting="CATALOG_AGE_SECONDS", generation=CATALOG)
@@ -135,6 +138,7 @@ def orderable_of(*, version: OfferingVersion, plan: Plan) -> Orderable:
         credentials=manifest["credentials"],
         shown_outputs=tuple(manifest["outputs"]["shown"]),
         sensitive_outputs=tuple(manifest["outputs"]["sensitive"]),
+        outdated=outdated_of(version),
     )
 
 

@@ -8,7 +8,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from governance.services.policies import policy_set_get
-from platform_api.core.http.shapes import shape_response
+from platform_api.core.http.conditions import IF_NONE_MATCH, shown
 from platform_api.core.shapes import Shape
 from platform_api.tenancy.models.scopes import Scope
 
@@ -36,7 +36,7 @@ class PolicySetDetail(APIView):
 
     scopes: ClassVar[dict[str, Scope]] = {"GET": Scope.CATALOG_READ}
 
-    @extend_schema(operation_id="policies_get", responses=PolicySetShape)
+    @extend_schema(operation_id="policies_get", responses=PolicySetShape, parameters=[IF_NONE_MATCH])
     def get(self, request: Request) -> HttpResponse:
         """Show the policy set."""
         found = policy_set_get()
@@ -44,6 +44,6 @@ class PolicySetDetail(APIView):
             PolicyShape(id=policy.id, title=policy.title, stage=policy.stage.value, level=policy.level.value)
             for policy in found.policies
         ]
-        return shape_response(
-            PolicySetShape(id=found.id, version=found.version, digest=found.digest, policies=policies)
+        return shown(
+            request, PolicySetShape(id=found.id, version=found.version, digest=found.digest, policies=policies)
         )

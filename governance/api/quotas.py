@@ -1,5 +1,6 @@
 """Quotas as members of a project or team see them."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from django.db.models import QuerySet
@@ -7,7 +8,7 @@ from rest_framework.request import Request
 
 from governance.models import Quota
 from governance.selectors.quotas import quotas_of_project, quotas_of_team
-from platform_api.core.http.paging import FilterInvalidError
+from platform_api.core.http.filters import Filter, FilterInvalidError, Text
 from platform_api.core.http.views import ListView
 from platform_api.core.ids import Prefix, show
 from platform_api.core.shapes import Shape
@@ -27,18 +28,21 @@ class QuotaRowShape(Shape):
     version: int
 
 
+NAME: dict[str, Any] = {"pattern": r"[a-z0-9_-]+", "form": "Use a slug, or an id as the API shows it."}
+
+
 class QuotaList(ListView):
     """The quotas that count in one project, or those of one team."""
 
     scopes: ClassVar[dict[str, Scope]] = {"GET": Scope.TENANCY_READ}
     noun = "quota"
     shape = QuotaRowShape
-    filters: ClassVar[dict[str, str]] = {
-        "project": "Slug or id: its quotas and its team's. Give this or team.",
-        "team": "Slug or id: the team's own quotas. Give this or project.",
+    filters: ClassVar[Mapping[str, Filter]] = {
+        "project": Text(description="Slug or id: its quotas and its team's. Give this or team.", **NAME),
+        "team": Text(description="Slug or id: the team's own quotas. Give this or project.", **NAME),
     }
 
-    def find(self, request: Request, **filters: str) -> QuerySet[Any]:
+    def find(self, request: Request, **filters: Any) -> QuerySet[Any]:
         """Return the quotas of the project or team that is named.
 
         Raises:

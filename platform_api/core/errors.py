@@ -107,6 +107,14 @@ class MediaTypeError(SlipwayError, family=True):
     """The body is of a kind that is not read here: 415."""
 
 
+class LengthMissingError(SlipwayError, family=True):
+    """A body that does not say how long it is: 411."""
+
+
+class AddressTooLongError(SlipwayError, family=True):
+    """More address than is taken in one call: 414."""
+
+
 class TooLargeError(SlipwayError, family=True):
     """More than is taken in one call: 413."""
 

@@ -59,7 +59,8 @@ MIDDLEWARE = [
     "platform_api.core.http.exchanges.ExchangeMiddleware",
     "platform_api.core.http.row_scope.RowScopeMiddleware",
     "platform_api.core.http.security.SecurityHeadersMiddleware",
-    "platform_api.core.http.sanity.AddressSanityMiddleware",
+    "platform_api.core.http.sanity.CallSanityMiddleware",
+    "platform_api.core.http.deprecation.DeprecationMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "platform_api.core.http.browsers.BrowserSessionMiddleware",
@@ -83,6 +84,7 @@ SILENCED_SYSTEM_CHECKS = ["security.W003"]
 ROOT_URLCONF = "platform_api.urls"
 WSGI_APPLICATION = "platform_api.wsgi.application"
 APPEND_SLASH = False
+DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024  # bytes of a body; more is refused by its Content-Length, before it is read
 
 TEMPLATES = [
     {

@@ -1,11 +1,12 @@
 """Environments: ordered, made empty or left alone by one call that is safe to repeat; watched; given back as one."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
 from typing import Annotated, Any, ClassVar, Literal
 
+import msgspec
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -13,12 +14,18 @@ from msgspec import Meta
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from catalog.api.outdated import outdated_mark
+from catalog.selectors.outdated import outdated_of
 from platform_api.core.callers import Caller
+from platform_api.core.conditions import Seen
 from platform_api.core.errors import RequestRefusedError
-from platform_api.core.http.paging import FilterInvalidError
-from platform_api.core.http.shapes import body_judge, body_read, shape_response
+from platform_api.core.http.conditions import IF_MATCH, IF_NONE_MATCH, IF_NONE_THERE, seen_of, shown, tag_of
+from platform_api.core.http.filters import Choice, Filter, Flag, between
+from platform_api.core.http.paging import BY_TIME
+from platform_api.core.http.shapes import NoBody, body_judge, body_read, shape_response
 from platform_api.core.http.views import ListView
 from platform_api.core.http.waiting import RETRY_SECONDS, WAIT, Held, held, wait_seconds
+from platform_api.core.ids import Prefix
 from platform_api.core.shapes import Body
 from platform_api.idempotency.api.keys import KEY_PARAMETER, REPLAYED, answered_once, order_key_of
 from platform_api.idempotency.services.keys import OrderKey
@@ -27,6 +34,7 @@ from platform_api.tenancy.models import Project
 from platform_api.tenancy.models.scopes import Scope
 from platform_api.tenancy.models.teams import SLUG_PATTERN, slug_validator
 from platform_api.tenancy.selectors.projects import project_get
+from provisioning.api.filters import NAMED
 from provisioning.api.requests import Reason, Slug, Ticket, known_id
 from provisioning.models import Environment
 from provisioning.models.environments import Tier
@@ -120,7 +128,9 @@ def _require_name(name: str) -> None:
         raise RequestRefusedError(errors=[finding])
 
 
-def _ensure(body: EnvironmentBody, *, project: Project, name: str, caller: Caller) -> tuple[Environment, bool]:
+def _ensure(
+    body: EnvironmentBody, *, project: Project, name: str, caller: Caller, seen: Seen
+) -> tuple[Environment, bool]:
     """Hand an ask to the service of its form."""
     if body.offering is None:
         return environment_ensure(
@@ -132,6 +142,7 @@ def _ensure(body: EnvironmentBody, *, project: Project, name: str, caller: Calle
             source=body.source,
             reason=body.reason,
             may_reopen=body.reopen,
+            seen=seen,
         )
     ask = EnvironmentAsk(
         offering=body.offering,
@@ -143,7 +154,7 @@ def _ensure(body: EnvironmentBody, *, project: Project, name: str, caller: Calle
         ticket=body.ticket,
         may_reopen=body.reopen,
     )
-    return composed_ensure(ask=ask, project=project, name=name, caller=caller)
+    return composed_ensure(ask=ask, project=project, name=name, caller=caller, seen=seen)
 
 
 def _held(caller: Caller, environment: Environment, *, seconds: int) -> Held[Environment]:
@@ -158,15 +169,25 @@ def _held(caller: Caller, environment: Environment, *, seconds: int) -> Held[Env
 
 def _answer(caller: Caller, environment: Environment, *, status: int) -> HttpResponse:
     """Answer with an environment as it stands now; what is still under way says when to look again."""
-    shown = environment_shape(environments_visible(caller=caller).get(pk=environment.pk))
+    found = environments_visible(caller=caller).get(pk=environment.pk)
+    content = msgspec.json.encode(environment_shape(found))
     headers = {"retry_after": str(RETRY_SECONDS)} if status == ACCEPTED else {}
-    return shape_response(shown, status=status, location=environment_url(environment), **headers)
+    tag = tag_of(content, prefix=Prefix.ENVIRONMENT, version=found.version)
+    response = shape_response(content, status=status, location=environment_url(environment), etag=tag, **headers)
+    return _marked(response, found)
 
 
-def _read(caller: Caller, environment: Environment, *, seconds: int) -> HttpResponse:
-    """Answer with an environment that is only looked at."""
-    end = _held(caller, environment, seconds=seconds)
-    return shape_response(environment_shape(end.found), status=200, **end.headers)
+def _marked(response: HttpResponse, environment: Environment) -> HttpResponse:
+    version = environment.offering_version
+    return outdated_mark(response, None if version is None else outdated_of(version))
+
+
+def _show(request: Request, found: Environment) -> HttpResponse:
+    """Answer a GET with an environment, held while it is being made or given back, where the caller waits for that."""
+    end = _held(caller_of(request), found, seconds=wait_seconds(request))
+    found, kind = end.found, Prefix.ENVIRONMENT
+    response = shown(request, environment_shape(found), prefix=kind, version=found.version, headers=end.headers)
+    return _marked(response, found)
 
 
 def _key(request: Request, *, body: Any) -> OrderKey:
@@ -195,19 +216,21 @@ def _done_once(request: Request, *, body: Any, do: Callable[[], tuple[Environmen
         return response
     found = environment_get(caller=caller, environment=response.headers["Location"].rpartition("/")[2])
     end = _held(caller, found, seconds=seconds)
-    shown = _answer(caller, end.found, status=200 if end.is_final else ACCEPTED)
+    later = _answer(caller, end.found, status=200 if end.is_final else ACCEPTED)
     if REPLAYED in response.headers:
-        shown.headers[REPLAYED] = response.headers[REPLAYED]
-    return shown
+        later.headers[REPLAYED] = response.headers[REPLAYED]
+    return later
 
 
 def _give_back(request: Request, find: Callable[..., Environment]) -> HttpResponse:
     """Hand a deletion to its service, unless it was answered before: then there may be nothing to find any more."""
+    body_read(NoBody, request.data)
     caller, confirm = caller_of(request), request.query_params.get("confirm")
+    seen = seen_of(request, prefix=Prefix.ENVIRONMENT)
 
     def given_back() -> tuple[Environment, int]:
         found = find(caller=caller)
-        environment_delete(caller=caller, environment=found, confirm=confirm)
+        environment_delete(caller=caller, environment=found, confirm=confirm, seen=seen)
         return found, ACCEPTED
 
     return _done_once(request, body=confirm, do=given_back)
@@ -219,26 +242,24 @@ class EnvironmentList(ListView):
     scopes: ClassVar[dict[str, Scope]] = {"GET": Scope.RESOURCES_READ}
     noun = "environment"
     shape = EnvironmentShape
-    filters: ClassVar[dict[str, str]] = {
-        "name": "Its name.",
-        "tier": "How much care it asks for.",
-        "closed": "true for those of which nothing is left; without it those that stand.",
+    filters: ClassVar[Mapping[str, Filter]] = {
+        "name": NAMED,
+        "tier": Choice(description="How much care it asks for.", lookup="tier", choices=tuple(Tier.values)),
+        "closed": Flag(description="true for those of which nothing is left; without it those that stand."),
+        **between("created_at", name="created"),
     }
+    sorts: ClassVar[Mapping[str, str]] = {**BY_TIME, "name": "name"}
 
-    def find(self, request: Request, **filters: str) -> QuerySet[Any]:
+    def find(self, request: Request, **filters: Any) -> QuerySet[Any]:
         """Return the environments of the project in the address.
 
         Raises:
             UnknownIdError: There is no such project, or it is not the caller's to see.
-            FilterInvalidError: ``closed`` is neither true nor false.
         """
         caller = caller_of(request)
-        closed = filters.pop("closed", "false")
-        if closed not in {"true", "false"}:
-            raise FilterInvalidError("closed is true or false.")
         project = project_get(caller=caller, project=self.kwargs["project"])
-        rows = environments_visible(caller=caller).filter(project=project, closed_at__isnull=closed == "false")
-        return rows.filter(**filters)
+        is_closed = filters.get("closed", False)
+        return environments_visible(caller=caller).filter(project=project, closed_at__isnull=not is_closed)
 
     def show(self, row: Environment) -> EnvironmentShape:
         """Return one environment in its shape."""
@@ -250,15 +271,17 @@ class EnvironmentDetail(APIView):
 
     scopes: ClassVar[dict[str, Scope]] = {"GET": Scope.RESOURCES_READ, "DELETE": Scope.REQUESTS_WRITE}
 
-    @extend_schema(operation_id="environment_get", responses=EnvironmentShape, parameters=[WAIT])
+    @extend_schema(operation_id="environment_get", responses=EnvironmentShape, parameters=[IF_NONE_MATCH, WAIT])
     def get(self, request: Request, environment_id: str) -> HttpResponse:
         """Show an environment: status, cost and outputs of the whole; a closed one too."""
-        caller, seconds = caller_of(request), wait_seconds(request)
-        found = environment_get(caller=caller, environment=environment_id)
-        return _read(caller, found, seconds=seconds)
+        found = environment_get(caller=caller_of(request), environment=environment_id)
+        return _show(request, found)
 
     @extend_schema(
-        operation_id="environment_delete", request=None, responses=DELETED, parameters=[CONFIRM, KEY_PARAMETER, WAIT]
+        operation_id="environment_delete",
+        request=None,
+        responses=DELETED,
+        parameters=[CONFIRM, IF_MATCH, KEY_PARAMETER, WAIT],
     )
     def delete(self, request: Request, environment_id: str) -> HttpResponse:
         """Give an environment back with everything in it; asked again, what failed is tried again."""
@@ -274,18 +297,18 @@ class EnvironmentOfProject(APIView):
         "DELETE": Scope.REQUESTS_WRITE,
     }
 
-    @extend_schema(operation_id="environment_named_get", responses=EnvironmentShape, parameters=[WAIT])
+    @extend_schema(operation_id="environment_named_get", responses=EnvironmentShape, parameters=[IF_NONE_MATCH, WAIT])
     def get(self, request: Request, project: str, name: str) -> HttpResponse:
         """Show the environment that stands under a name."""
-        caller, seconds = caller_of(request), wait_seconds(request)
+        caller = caller_of(request)
         found = project_get(caller=caller, project=project)
-        return _read(caller, environment_named(caller=caller, project=found, name=name), seconds=seconds)
+        return _show(request, environment_named(caller=caller, project=found, name=name))
 
     @extend_schema(
         operation_id="environment_ensure",
         request=EnvironmentBody,
         responses={200: EnvironmentShape, 201: EnvironmentShape, 202: EnvironmentShape},
-        parameters=[KEY_PARAMETER, WAIT],
+        parameters=[IF_MATCH, IF_NONE_THERE, KEY_PARAMETER, WAIT],
     )
     def put(self, request: Request, project: str, name: str) -> HttpResponse:
         """Order or make the environment, or leave it as it is; safe to repeat and to race.
@@ -296,9 +319,10 @@ class EnvironmentOfProject(APIView):
         _require_name(name)
         caller = caller_of(request)
         found = project_get(caller=caller, project=project)
+        seen = seen_of(request, prefix=Prefix.ENVIRONMENT)
 
         def ensured() -> tuple[Environment, int]:
-            environment, is_new = _ensure(body, project=found, name=name, caller=caller)
+            environment, is_new = _ensure(body, project=found, name=name, caller=caller, seen=seen)
             made = 201 if body.offering is None else ACCEPTED
             return environment, made if is_new else 200
 
@@ -308,7 +332,7 @@ class EnvironmentOfProject(APIView):
         operation_id="environment_named_delete",
         request=None,
         responses=DELETED,
-        parameters=[CONFIRM, KEY_PARAMETER, WAIT],
+        parameters=[CONFIRM, IF_MATCH, KEY_PARAMETER, WAIT],
     )
     def delete(self, request: Request, project: str, name: str) -> HttpResponse:
         """Give the environment back that stands under a name; the same as by its id."""

@@ -1,9 +1,11 @@
 """Asks: submitted, listed, watched."""
 
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Annotated, Any, ClassVar, Literal
 from uuid import UUID
 
+import msgspec
 from django.db import DatabaseError
 from django.db.models import QuerySet
 from django.http import HttpResponse
@@ -12,16 +14,23 @@ from msgspec import Meta
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from catalog.api.outdated import outdated_mark
+from catalog.selectors.outdated import outdated_of
 from platform_api.core.callers import Caller
+from platform_api.core.conditions import WHATEVER, Seen
 from platform_api.core.errors import RequestRefusedError
+from platform_api.core.http.conditions import IF_NONE_MATCH, shown, tag_of
+from platform_api.core.http.filters import Choice, Filter, between
 from platform_api.core.http.shapes import body_judge, body_read, shape_response
 from platform_api.core.http.views import ListView
 from platform_api.core.http.waiting import RETRY_SECONDS, WAIT, Held, held, wait_seconds
+from platform_api.core.ids import Prefix
 from platform_api.core.shapes import Body
 from platform_api.idempotency.api.keys import KEY_PARAMETER, REPLAYED, order_key_of
 from platform_api.tenancy.api.permissions import caller_of
 from platform_api.tenancy.models.scopes import Scope
 from platform_api.tenancy.selectors.sight import Sight
+from provisioning.api.filters import OF_PROJECT, OF_RESOURCE
 from provisioning.models import ProvisioningRequest
 from provisioning.models.environments import DEFAULT_NAME
 from provisioning.selectors.resources import request_get, requests_seen
@@ -29,7 +38,7 @@ from provisioning.selectors.shapes import RequestShape, request_shape
 from provisioning.services.ordering.asks import Answer, Change, Exchange, NewResource
 from provisioning.services.ordering.changing import resource_change
 from provisioning.services.ordering.provisioning import resource_order
-from provisioning.states import FINAL_REQUEST, Operation
+from provisioning.states import FINAL_REQUEST, Operation, RequestStatus
 
 Slug = Annotated[str, Meta(min_length=1, max_length=100)]
 Name = Annotated[
@@ -82,11 +91,11 @@ def known_id(caller: Caller) -> UUID:
     return caller.id
 
 
-def exchange_of(request: Request, *, route: str, body: Any) -> Exchange:
-    """Return who asks, and under which key."""
+def exchange_of(request: Request, *, route: str, body: Any, seen: Seen = WHATEVER) -> Exchange:
+    """Return who asks, under which key, and having seen what."""
     caller = caller_of(request)
     order_key = order_key_of(request, caller_id=known_id(caller), route=route, body=body)
-    return Exchange(caller=caller, order_key=order_key)
+    return Exchange(caller=caller, order_key=order_key, seen=seen)
 
 
 def answer_response(answer: Answer, *, caller: Caller, seconds: int) -> HttpResponse:
@@ -98,20 +107,28 @@ def answer_response(answer: Answer, *, caller: Caller, seconds: int) -> HttpResp
         seconds: For how long the answer may be held until the request is final.
     """
     response = shape_response(answer.body, status=202, location=answer.location, retry_after=str(RETRY_SECONDS))
-    response.headers["ETag"] = '"1"'
+    response = _addressed(response, answer.body, location=answer.location, version=1)
     if seconds:
         with suppress(DatabaseError):  # it was accepted; whoever cannot be told what became of it is told that
             response = _followed(answer, caller=caller, seconds=seconds)
     if answer.is_replay:
         response.headers[REPLAYED] = "true"
-    return response
+    return outdated_mark(response, answer.outdated)
 
 
 def _followed(answer: Answer, *, caller: Caller, seconds: int) -> HttpResponse:
     """Hold an answer until the request is final, and show it as it is then."""
     end = _held(caller, answer.location.rpartition("/")[2], seconds=seconds)
-    status = 200 if end.is_final else 202
-    return _shown(end.found, status=status, location=answer.location, **end.headers)
+    content = msgspec.json.encode(request_shape(end.found))
+    response = shape_response(content, status=200 if end.is_final else 202, location=answer.location, **end.headers)
+    return _addressed(response, content, location=answer.location, version=end.found.version)
+
+
+def _addressed(response: HttpResponse, content: bytes, *, location: str, version: int) -> HttpResponse:
+    """Say what is shown: the request, not the resource that a short form is sent to; hence its address and own tag."""
+    response.headers["Content-Location"] = location
+    response.headers["ETag"] = tag_of(content, prefix=Prefix.PROVISIONING_REQUEST, version=version)
+    return response
 
 
 def _held(caller: Caller, request: str, *, seconds: int) -> Held[ProvisioningRequest]:
@@ -121,11 +138,6 @@ def _held(caller: Caller, request: str, *, seconds: int) -> Held[ProvisioningReq
         return request_get(caller=caller, request=request)
 
     return held(read(), read=read, is_final=lambda found: found.status in FINAL_REQUEST, seconds=seconds)
-
-
-def _shown(request: ProvisioningRequest, *, status: int, **headers: str) -> HttpResponse:
-    shape = request_shape(request)
-    return shape_response(shape, status=status, etag=f'"{request.version}"', **headers)
 
 
 def body_of(data: Any) -> RequestBody:
@@ -201,17 +213,17 @@ class RequestList(ListView):
     scopes: ClassVar[dict[str, Scope]] = {"GET": Scope.REQUESTS_READ, "POST": Scope.REQUESTS_WRITE}
     noun = "request"
     shape = RequestShape
-    filters: ClassVar[dict[str, str]] = {
-        "project": "Slug of the project.",
-        "status": "Where it stands.",
-        "operation": "What it asks for.",
+    filters: ClassVar[Mapping[str, Filter]] = {
+        "project": OF_PROJECT,
+        "resource": OF_RESOURCE,
+        "status": Choice(description="Where it stands.", lookup="status", choices=tuple(RequestStatus.values)),
+        "operation": Choice(description="What it asks for.", lookup="operation", choices=tuple(Operation.values)),
+        **between("created_at", name="created"),
     }
 
-    def find(self, request: Request, **filters: str) -> QuerySet[Any]:
-        """Return visible requests, of a project, status or operation where asked."""
-        columns = {"project": "project__slug", "status": "status", "operation": "operation"}
-        rows = requests_seen(Sight.of(caller_of(request)))
-        return rows.filter(**{columns[name]: value for name, value in filters.items()})
+    def find(self, request: Request, **filters: Any) -> QuerySet[Any]:
+        """Return visible requests."""
+        return requests_seen(Sight.of(caller_of(request)))
 
     def show(self, row: ProvisioningRequest) -> RequestShape:
         """Return one request in its shape."""
@@ -235,9 +247,10 @@ class RequestDetail(APIView):
 
     scopes: ClassVar[dict[str, Scope]] = {"GET": Scope.REQUESTS_READ}
 
-    @extend_schema(operation_id="request_get", responses=RequestShape, parameters=[WAIT])
+    @extend_schema(operation_id="request_get", responses=RequestShape, parameters=[IF_NONE_MATCH, WAIT])
     def get(self, request: Request, request_id: str) -> HttpResponse:
         """Show a request, with where its run stands."""
-        caller, seconds = caller_of(request), wait_seconds(request)
-        end = _held(caller, request_id, seconds=seconds)
-        return _shown(end.found, status=200, **end.headers)
+        end = _held(caller_of(request), request_id, seconds=wait_seconds(request))
+        found, kind = end.found, Prefix.PROVISIONING_REQUEST
+        response = shown(request, request_shape(found), prefix=kind, version=found.version, headers=end.headers)
+        return outdated_mark(response, outdated_of(found.offering_version))

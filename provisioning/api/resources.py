@@ -1,5 +1,6 @@
 """Resources: listed, read, given back, and their credentials shown once and rotated."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from django.db.models import QuerySet
@@ -8,20 +9,29 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from catalog.api.outdated import outdated_mark
+from catalog.models.offerings import OfferingKind
 from catalog.selectors.offerings import newest_version, newest_versions
-from platform_api.core.http.shapes import body_read, shape_response
+from catalog.selectors.outdated import outdated_of
+from platform_api.core.http.conditions import IF_MATCH, IF_MATCH_REQUIRED, IF_NONE_MATCH, seen_of, shown
+from platform_api.core.http.filters import Choice, Filter, Named, between
+from platform_api.core.http.paging import BY_TIME
+from platform_api.core.http.shapes import NoBody, body_read, shape_response
 from platform_api.core.http.views import ListView
 from platform_api.core.http.waiting import WAIT, wait_seconds
 from platform_api.core.ids import Prefix, parse
 from platform_api.core.shapes import Body, Shape
+from platform_api.idempotency.api.keys import KEY_PARAMETER
 from platform_api.tenancy.api.permissions import caller_of
 from platform_api.tenancy.models.scopes import Scope
 from platform_api.tenancy.selectors.sight import Sight
+from provisioning.api.filters import NAMED, OF_PROJECT
 from provisioning.api.requests import Reason, Ticket, answer_response, body_of, exchange_of, submit
 from provisioning.models import Resource
 from provisioning.selectors.resources import resource_get, resources_seen
 from provisioning.selectors.shapes import RequestShape, ResourceShape, resource_shape
 from provisioning.services.resources import credentials_reveal
+from provisioning.states import ResourceStatus
 
 SUBMITTED = {200: RequestShape, 202: RequestShape}
 """What an ask is answered with: final, for who waited for that, or accepted."""
@@ -31,11 +41,12 @@ def _newest(resource: Resource) -> str:
     return newest_version(resource.offering_version.offering_id) or resource.offering_version.version
 
 
-def _submit(request: Request, data: dict[str, Any]) -> HttpResponse:
+def _submit(request: Request, data: dict[str, Any], *, must_have_seen: bool = False) -> HttpResponse:
     """Hand a short form to the service as the request that it stands for."""
     parse(Prefix.RESOURCE, data["resource"])  # what can be no id is not found; it is no fault of a body
     seconds = wait_seconds(request)
-    answer = submit(body_of(data), exchange_of(request, route="requests", body=data))
+    seen = seen_of(request, prefix=Prefix.RESOURCE, is_required=must_have_seen)
+    answer = submit(body_of(data), exchange_of(request, route="requests", body=data, seen=seen))
     return answer_response(answer, caller=caller_of(request), seconds=seconds)
 
 
@@ -45,19 +56,24 @@ class ResourceList(ListView):
     scopes: ClassVar[dict[str, Scope]] = {"GET": Scope.RESOURCES_READ}
     noun = "resource"
     shape = ResourceShape
-    filters: ClassVar[dict[str, str]] = {
-        "project": "Slug of the project.",
-        "environment": "Name of the environment.",
-        "status": "Where it stands.",
-        "kind": "E.g. database.",
-        "name": "Its name.",
+    filters: ClassVar[Mapping[str, Filter]] = {
+        "project": OF_PROJECT,
+        "environment": Named(
+            description="Name or id of the environment.",
+            prefix=Prefix.ENVIRONMENT,
+            lookup="environment_id",
+            slug_lookup="environment__name",
+        ),
+        "status": Choice(description="Where it stands.", lookup="status", choices=tuple(ResourceStatus.values)),
+        "kind": Choice(description="How the catalog groups it.", lookup="kind", choices=tuple(OfferingKind.values)),
+        "name": NAMED,
+        **between("created_at", name="created"),
     }
+    sorts: ClassVar[Mapping[str, str]] = {**BY_TIME, "name": "name"}
 
-    def find(self, request: Request, **filters: str) -> QuerySet[Any]:
-        """Return visible resources, narrowed where asked."""
-        columns = {"project": "project__slug", "environment": "environment__name"}
-        rows = resources_seen(Sight.of(caller_of(request)))
-        return rows.filter(**{columns.get(name, name): value for name, value in filters.items()})
+    def find(self, request: Request, **filters: Any) -> QuerySet[Any]:
+        """Return visible resources."""
+        return resources_seen(Sight.of(caller_of(request)))
 
     def prepare(self, rows: list[Any]) -> None:
         """Look up the newest versions of all offerings on the page at once."""
@@ -88,18 +104,25 @@ class ResourceDetail(APIView):
         "DELETE": Scope.REQUESTS_WRITE,
     }
 
-    @extend_schema(operation_id="resource_get", responses=ResourceShape)
+    @extend_schema(operation_id="resource_get", responses=ResourceShape, parameters=[IF_NONE_MATCH])
     def get(self, request: Request, resource_id: str) -> HttpResponse:
         """Show a resource, with its outputs."""
         found = resource_get(caller=caller_of(request), resource=resource_id)
-        return shape_response(resource_shape(found, newest_version=_newest(found)))
+        shape = resource_shape(found, newest_version=_newest(found))
+        response = shown(request, shape, prefix=Prefix.RESOURCE, version=found.version)
+        return outdated_mark(response, outdated_of(found.offering_version))
 
-    @extend_schema(operation_id="resource_update", request=UpdateBody, responses=SUBMITTED, parameters=[WAIT])
+    @extend_schema(
+        operation_id="resource_update",
+        request=UpdateBody,
+        responses=SUBMITTED,
+        parameters=[IF_MATCH_REQUIRED, KEY_PARAMETER, WAIT],
+    )
     def patch(self, request: Request, resource_id: str) -> HttpResponse:
-        """Ask for a change; the same as a request with operation ``update``."""
+        """Ask for a change of what you have seen; else the same as a request with operation ``update``."""
         body_read(UpdateBody, request.data)
         given: dict[str, Any] = dict(request.data or {})
-        return _submit(request, {**given, "operation": "update", "resource": resource_id})
+        return _submit(request, {**given, "operation": "update", "resource": resource_id}, must_have_seen=True)
 
     @extend_schema(
         operation_id="resource_deprovision",
@@ -107,11 +130,14 @@ class ResourceDetail(APIView):
         responses=SUBMITTED,
         parameters=[
             OpenApiParameter("confirm", str, required=True, description="The resource's name, repeated."),
+            IF_MATCH,
+            KEY_PARAMETER,
             WAIT,
         ],
     )
     def delete(self, request: Request, resource_id: str) -> HttpResponse:
         """Ask for the resource to be given back; the same as a request with operation ``deprovision``."""
+        body_read(NoBody, request.data)
         asked = {"operation": "deprovision", "resource": resource_id}
         confirm = request.query_params.get("confirm")
         return _submit(request, asked if confirm is None else {**asked, "confirm": confirm})
@@ -133,8 +159,9 @@ class CredentialsView(APIView):
     @extend_schema(operation_id="credentials_reveal", request=None, responses={201: CredentialsShown})
     def post(self, request: Request, resource_id: str) -> HttpResponse:
         """Show the credentials, once; a second call is refused with 410 until they were rotated."""
-        shown = credentials_reveal(caller=caller_of(request), resource=resource_id)
-        answer = CredentialsShown(username=shown.username, password=shown.password, uri=shown.uri)
+        body_read(NoBody, request.data)
+        revealed = credentials_reveal(caller=caller_of(request), resource=resource_id)
+        answer = CredentialsShown(username=revealed.username, password=revealed.password, uri=revealed.uri)
         return shape_response(answer, status=201, cache_control="no-store")
 
 
@@ -150,7 +177,12 @@ class CredentialsRotate(APIView):
 
     scopes: ClassVar[dict[str, Scope]] = {"POST": Scope.REQUESTS_WRITE}
 
-    @extend_schema(operation_id="credentials_rotate", request=RotateBody, responses=SUBMITTED, parameters=[WAIT])
+    @extend_schema(
+        operation_id="credentials_rotate",
+        request=RotateBody,
+        responses=SUBMITTED,
+        parameters=[KEY_PARAMETER, WAIT],
+    )
     def post(self, request: Request, resource_id: str) -> HttpResponse:
         """Ask for new credentials, after which the old ones log in no more; as a request with operation ``rotate``."""
         body_read(RotateBody, request.data)

@@ -1,5 +1,6 @@
 """Runs: watched, read, canceled."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
 import msgspec
@@ -9,7 +10,8 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from platform_api.core.http.paging import FilterInvalidError
+from platform_api.core.http.conditions import IF_NONE_MATCH, shown
+from platform_api.core.http.filters import Choice, Filter, FilterInvalidError, between
 from platform_api.core.http.shapes import body_read, shape_response
 from platform_api.core.http.views import ListView
 from platform_api.core.http.waiting import WAIT, held, wait_seconds
@@ -17,11 +19,12 @@ from platform_api.core.shapes import Body, Shape
 from platform_api.tenancy.api.permissions import caller_of
 from platform_api.tenancy.models.scopes import Scope
 from platform_api.tenancy.selectors.sight import Sight
+from provisioning.api.filters import OF_PROJECT, OF_RESOURCE
 from provisioning.models import Run
 from provisioning.selectors.resources import log_lines_after, run_get, runs_seen
 from provisioning.selectors.shapes import LogLineShape, RunShape, log_line_shape, run_shape
 from provisioning.services.runs import run_cancel
-from provisioning.states import FINAL_RUN
+from provisioning.states import FINAL_RUN, Operation, RunStatus
 
 LOG_LINES = 500
 """Lines of one answer; the next is asked for with ``after``."""
@@ -33,17 +36,17 @@ class RunList(ListView):
     scopes: ClassVar[dict[str, Scope]] = {"GET": Scope.REQUESTS_READ}
     noun = "run"
     shape = RunShape
-    filters: ClassVar[dict[str, str]] = {
-        "project": "Slug of the project.",
-        "status": "Where it stands.",
-        "operation": "What it is for.",
+    filters: ClassVar[Mapping[str, Filter]] = {
+        "project": OF_PROJECT,
+        "resource": OF_RESOURCE,
+        "status": Choice(description="Where it stands.", lookup="status", choices=tuple(RunStatus.values)),
+        "operation": Choice(description="What it is for.", lookup="operation", choices=tuple(Operation.values)),
+        **between("created_at", name="created"),
     }
 
-    def find(self, request: Request, **filters: str) -> QuerySet[Any]:
-        """Return visible runs, of a project, status or operation where asked."""
-        columns = {"project": "project__slug", "status": "status", "operation": "operation"}
-        rows = runs_seen(Sight.of(caller_of(request)))
-        return rows.filter(**{columns[name]: value for name, value in filters.items()})
+    def find(self, request: Request, **filters: Any) -> QuerySet[Any]:
+        """Return visible runs."""
+        return runs_seen(Sight.of(caller_of(request)))
 
     def show(self, row: Run) -> RunShape:
         """Return one run in its shape."""
@@ -55,7 +58,7 @@ class RunDetail(APIView):
 
     scopes: ClassVar[dict[str, Scope]] = {"GET": Scope.REQUESTS_READ}
 
-    @extend_schema(operation_id="run_get", responses=RunShape, parameters=[WAIT])
+    @extend_schema(operation_id="run_get", responses=RunShape, parameters=[IF_NONE_MATCH, WAIT])
     def get(self, request: Request, run_id: str) -> HttpResponse:
         """Show a run: steps, progress, plan, failure."""
         caller, seconds = caller_of(request), wait_seconds(request)
@@ -64,7 +67,7 @@ class RunDetail(APIView):
             return run_get(caller=caller, run=run_id)
 
         end = held(read(), read=read, is_final=lambda run: run.status in FINAL_RUN, seconds=seconds)
-        return shape_response(run_shape(end.found), status=200, **end.headers)
+        return shown(request, run_shape(end.found), headers=end.headers)
 
 
 class LogShape(Shape):
@@ -95,12 +98,12 @@ class RunLog(APIView):
             raise FilterInvalidError("after must be a whole number, 0 or more.")
         run = run_get(caller=caller_of(request), run=run_id)
         rows = list(log_lines_after(run, sequence=int(text))[:LOG_LINES])
-        shown = LogShape(
+        lines = LogShape(
             lines=[log_line_shape(row) for row in rows],
             next_after=rows[-1].sequence if rows else int(text),
             is_complete=run.finished_at is not None and len(rows) < LOG_LINES,
         )
-        return shape_response(shown)
+        return shape_response(lines)
 
 
 class CancelBody(Body):

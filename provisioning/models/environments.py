@@ -48,6 +48,7 @@ class Environment(models.Model):
     created_by_id = models.UUIDField(null=True)
     created_by_name = models.CharField(max_length=200, default="")
     created_at = models.DateTimeField(auto_now_add=True)
+    version = models.PositiveIntegerField(default=1, db_default=1, help_text="Counts changes; in the ETag.")
 
     class Meta:
         db_table = "environment"

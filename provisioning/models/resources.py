@@ -48,6 +48,7 @@ class Resource(models.Model):
     created_by_name = models.CharField(max_length=200)
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
+    version = models.PositiveIntegerField(default=1, db_default=1, help_text="Counts changes; in the ETag.")
 
     live_run: dict[str, str] | None
     told_credentials: list[dict[str, Any]]
@@ -76,6 +77,7 @@ class Resource(models.Model):
         ]
         indexes = [
             models.Index(fields=["project", "-id"], name="resource_project"),
+            models.Index(fields=["project", "name", "id"], name="resource_name"),
             models.Index(
                 fields=["expires_at"],
                 condition=Q(expires_at__isnull=False) & ~Q(status=ResourceStatus.DEPROVISIONED),

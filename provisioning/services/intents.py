@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import BooleanField, Exists, ExpressionWrapper, F, OuterRef, Q, QuerySet
+from django.db.models import BooleanField, Exists, ExpressionWrapper, OuterRef, Q, QuerySet
 
 from catalog.selectors.orderables import judge_of
 from platform_api.audit.services.events import event_record
@@ -124,7 +124,7 @@ def _wired(caller: Caller, wanted: ProvisioningRequest) -> bool:
         return False
     # The resource gets them too: whatever comes of the run, a deprovision has to know all parameters.
     Resource.objects.filter(pk=wanted.resource_id).update(parameters=parameters)
-    ProvisioningRequest.objects.filter(pk=wanted.pk).update(parameters=parameters, version=F("version") + 1)
+    ProvisioningRequest.objects.filter(pk=wanted.pk).update(parameters=parameters)
     return True
 
 

@@ -105,7 +105,9 @@ class Client:
 
     def update(self, resource: Json, **change: Any) -> Json:
         """Change a resource; returns the accepted request."""
-        return _accepted(self.call("PATCH", f"resources/{resource['id']}", json={"reason": "resize", **change}))
+        path = f"resources/{resource['id']}"
+        seen = {"If-Match": self.call("GET", path).headers["ETag"]}
+        return _accepted(self.call("PATCH", path, json={"reason": "resize", **change}, headers=seen))
 
     def rotate(self, resource: Json) -> Json:
         """Ask for new credentials of a resource; returns the accepted request."""

@@ -41,6 +41,7 @@ class MethodNotAllowedError(errors.MethodError):
 
     code = "method_not_allowed"
     title = "This address does not take this method"
+    remedy = "Use one of the methods that the header Allow names."
 
 
 class NotAcceptableFormError(errors.NotAcceptableError):
@@ -56,7 +57,7 @@ class UnsupportedMediaTypeError(errors.MediaTypeError):
 
     code = "unsupported_media_type"
     title = "Bodies are JSON"
-    remedy = "Send Content-Type: application/json."
+    remedy = "Send Content-Type: application/json, in UTF-8 and not compressed."
 
 
 class RateLimitedError(errors.ThrottledError):

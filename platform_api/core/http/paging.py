@@ -1,7 +1,7 @@
 """Keyset paging: a page begins where another ended; it is stable under inserts and as fast at its millionth row.
 
-Lists are ordered by id, newest first; UUIDv7 ids sort by time. A cursor is signed and opaque: a caller can only bring
-back one that this service gave out for this list.
+Lists are ordered by id, newest first, unless they declare other columns; UUIDv7 ids sort by time. A cursor is signed
+and opaque: it is good for the caller whom it was given to, for this list, filtered and sorted so.
 """
 
 from dataclasses import dataclass
@@ -10,30 +10,29 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from django.core import signing
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 
 from platform_api.core.errors import MalformedError
+from platform_api.core.http.filters import FilterInvalidError
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 100
 AFTER, BEFORE = "after", "before"
+LIMIT, CURSOR, SORT = "limit", "cursor", "sort"
+BY_TIME = {"created_at": "pk"}
+"""How every list can be sorted: ids sort by the time that they were made at."""
+
+NEWEST_FIRST = "-created_at"
 
 
 class CursorInvalidError(MalformedError):
-    """Not a cursor of ours, or of another list."""
+    """Not a cursor of ours, or of another list, another filter, another order or another caller."""
 
     code = "invalid_cursor"
     title = "The cursor is not valid"
-    remedy = "Follow the links next and previous of an answer, or leave the cursor out to begin at the newest."
-
-
-class FilterInvalidError(MalformedError):
-    """A query parameter that the list does not know, or a value that it does not take."""
-
-    code = "invalid_filter"
-    title = "The filter is not valid"
+    remedy = "Follow the links next and previous of an answer as they are, or leave the cursor out to begin anew."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,9 +40,9 @@ class Page:
     """Some rows of a list, and where their neighbors are.
 
     Attributes:
-        rows: Newest first.
-        next: Address of the older rows; None at the end.
-        previous: Address of the newer rows; None at the beginning.
+        rows: In the order asked for.
+        next: Address of the rows after them; None at the end.
+        previous: Address of the rows before them; None at the beginning.
     """
 
     rows: list[Any]
@@ -51,15 +50,51 @@ class Page:
     previous: str | None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """How a list is sorted.
+
+    Attributes:
+        column: Text that an index sorts by, or ``pk``; rows alike in it are sorted by their ids.
+        is_descending: Whether the last comes first.
+    """
+
+    column: str
+    is_descending: bool
+
+    def sorted(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+        """Return the rows in this order, which no two rows share a place in."""
+        sign = "-" if self.is_descending else ""
+        columns = ["pk"] if self.column == "pk" else [self.column, "pk"]
+        return rows.order_by(*(f"{sign}{column}" for column in columns))
+
+    def beyond(self, place: list[str]) -> Q:
+        """Return the condition of being after a place: first in words that an index understands, then exactly."""
+        way = "lt" if self.is_descending else "gt"
+        pk = UUID(place[-1])
+        if self.column == "pk":
+            return Q(**{f"pk__{way}": pk})
+        exactly = Q(**{f"{self.column}__{way}": place[0]}) | Q(**{f"pk__{way}": pk})
+        return Q(**{f"{self.column}__{way}e": place[0]}) & exactly
+
+    def place_of(self, row: Any) -> list[str]:
+        """Return where a row stands in this order."""
+        return [str(row.pk)] if self.column == "pk" else [getattr(row, self.column), str(row.pk)]
+
+    def turned(self) -> "Order":
+        """Return the same order from its other end."""
+        return Order(column=self.column, is_descending=not self.is_descending)
+
+
 PAGING_PARAMETERS = (
     OpenApiParameter(
-        "limit", {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT}, description="Rows."
+        LIMIT, {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT}, description="Rows."
     ),
-    OpenApiParameter("cursor", str, description="Opaque; taken from the links of another page."),
+    OpenApiParameter(CURSOR, str, description="Opaque; taken from the links of another page."),
 )
 
 
-def page_of(queryset: QuerySet[Any], request: Request) -> Page:
+def page_of(queryset: QuerySet[Any], request: Request, order: Order) -> Page:
     """Return the page that the query asks for, in one query.
 
     Raises:
@@ -67,25 +102,23 @@ def page_of(queryset: QuerySet[Any], request: Request) -> Page:
         FilterInvalidError: ``limit`` is not a number from 1 to 100.
     """
     limit = _limit(request)
-    direction, pivot = _cursor(request)
-    if direction == BEFORE:
-        rows = list(queryset.filter(pk__gt=pivot).order_by("pk")[: limit + 1])
-        has_next, has_previous = True, len(rows) > limit
-        rows = rows[:limit][::-1]
-    else:
-        newest_first = queryset.order_by("-pk")
-        rows = list((newest_first.filter(pk__lt=pivot) if pivot else newest_first)[: limit + 1])
-        has_next, has_previous = len(rows) > limit, pivot is not None
-        rows = rows[:limit]
+    direction, place = _cursor(request)
+    is_back = direction == BEFORE
+    way = order.turned() if is_back else order
+    rows = list(way.sorted(queryset.filter(way.beyond(place)) if place else queryset)[: limit + 1])
+    has_more, rows = len(rows) > limit, rows[:limit]
+    if is_back:
+        rows.reverse()
+    has_next, has_previous = (True, has_more) if is_back else (has_more, bool(place))
     return Page(
         rows=rows,
-        next=_link(request, AFTER, rows[-1].pk) if rows and has_next else None,
-        previous=_link(request, BEFORE, rows[0].pk) if rows and has_previous else None,
+        next=_link(request, AFTER, order.place_of(rows[-1])) if rows and has_next else None,
+        previous=_link(request, BEFORE, order.place_of(rows[0])) if rows and has_previous else None,
     )
 
 
 def _limit(request: Request) -> int:
-    text = request.query_params.get("limit", str(DEFAULT_LIMIT))
+    text = request.query_params.get(LIMIT, str(DEFAULT_LIMIT))
     if not (text.isascii() and text.isdigit() and 1 <= int(text[:6]) <= MAX_LIMIT):
         msg = f"limit must be a whole number from 1 to {MAX_LIMIT}."
         raise FilterInvalidError(msg)
@@ -93,21 +126,23 @@ def _limit(request: Request) -> int:
 
 
 def _salt(request: Request) -> str:
-    return f"cursor:{request.path}"
+    """Return what a cursor is bound to; the number of rows may change on the way."""
+    narrowing = sorted((name, value) for name, value in request.query_params.items() if name not in {CURSOR, LIMIT})
+    return f"cursor:{request.path}?{urlencode(narrowing)}#{getattr(request.user, 'id', None)}"
 
 
-def _cursor(request: Request) -> tuple[str, UUID | None]:
-    text = request.query_params.get("cursor")
+def _cursor(request: Request) -> tuple[str, list[str]]:
+    text = request.query_params.get(CURSOR)
     if text is None:
-        return AFTER, None
+        return AFTER, []
     try:
-        direction, pivot = signing.loads(text, salt=_salt(request))
+        direction, *place = signing.loads(text, salt=_salt(request))
     except signing.BadSignature as error:
         raise CursorInvalidError from error
-    return direction, UUID(pivot)
+    return direction, place
 
 
-def _link(request: Request, direction: str, pivot: UUID) -> str:
-    query = {name: value for name, value in request.query_params.items() if name != "cursor"}
-    query["cursor"] = signing.dumps([direction, str(pivot)], salt=_salt(request))
+def _link(request: Request, direction: str, place: list[str]) -> str:
+    query = {name: value for name, value in request.query_params.items() if name != CURSOR}
+    query[CURSOR] = signing.dumps([direction, *place], salt=_salt(request))
     return f"{request.path}?{urlencode(query)}"

@@ -7,7 +7,10 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import IO, Any
 
+from rest_framework.exceptions import UnsupportedMediaType
 from rest_framework.parsers import JSONParser
+from rest_framework.request import Request
+from rest_framework.utils.mediatypes import _MediaType
 
 from platform_api.core.errors import MalformedError, TooLargeError
 
@@ -132,7 +135,7 @@ def _float(text: str) -> float:
     value = float(text)
     if value in {float("inf"), float("-inf")}:
         raise MalformedJsonError("A number is too large to be told from infinity.")
-    return value
+    return value + 0.0  # minus zero is zero
 
 
 def _check_text(value: Any) -> None:
@@ -148,13 +151,27 @@ def _check_text(value: Any) -> None:
             _check_text(item)
 
 
+def _check_coding(media_type: str, request: Request | None) -> None:
+    charset = _MediaType(media_type).params.get("charset", "utf-8").strip('"').lower()
+    if charset != "utf-8":
+        raise UnsupportedMediaType(media_type, f"The body is in {charset[:20]!r}, not in UTF-8.")
+    coding = "" if request is None else request.headers.get("Content-Encoding", "")
+    if coding.strip().lower() not in {"", "identity"}:
+        raise UnsupportedMediaType(media_type, "The body is compressed.")
+
+
 class StrictJSONParser(JSONParser):
     """The one way in for bodies; refuses what ``parse_json`` refuses, and more than 256 KB."""
 
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
-        """Read at most one byte more than is allowed, then judge."""
+        """Read at most one byte more than is allowed, then judge.
+
+        Raises:
+            UnsupportedMediaType: The body is compressed, or in another encoding than UTF-8.
+        """
+        _check_coding(media_type or "", (parser_context or {}).get("request"))
         body = stream.read(MAX_BODY_BYTES + 1)
         if len(body) > MAX_BODY_BYTES:
             raise BodyTooLargeError

@@ -66,6 +66,10 @@ def body_read(body_type: type[BodyType], data: Any) -> BodyType:
         raise RequestRefusedError(errors=[_finding_of(error)]) from error
 
 
+class NoBody(Body):
+    """What a call sends that takes nothing; it may be left out."""
+
+
 def _finding_of(error: msgspec.ValidationError) -> Finding:
     """Return what a schema cannot say, e.g. that a date is in no calendar."""
     detail, _, path = str(error).partition(" - at ")

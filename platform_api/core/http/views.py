@@ -1,5 +1,6 @@
-"""What all lists have in common; a view says which rows, which shape, and which filters."""
+"""What all lists have in common; a view says which rows, which shape, which filters and which orders."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import msgspec
@@ -9,23 +10,27 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from platform_api.core.http.paging import PAGING_PARAMETERS, FilterInvalidError, page_of
+from platform_api.core.http.filters import Choice, Filter, FilterInvalidError, shorten
+from platform_api.core.http.paging import BY_TIME, CURSOR, LIMIT, NEWEST_FIRST, PAGING_PARAMETERS, SORT, Order, page_of
 from platform_api.core.http.shapes import shape_response
 from platform_api.core.shapes import Shape
 
 
 class ListView(APIView):
-    """A list, newest first, page by page, with declared filters; a parameter that is not declared is an error.
+    """A list, page by page, with declared filters and orders; a parameter that is not declared is an error.
 
     Attributes:
         noun: What is listed, in the singular; names the operation and the page in the OpenAPI document.
         shape: Shape of one row.
-        filters: What each filter does, by its name.
+        filters: Filters by their names.
+        sorts: Columns that an index sorts by, by their names in ``sort``; a hyphen before a name turns the order.
     """
 
     noun: ClassVar[str]
     shape: ClassVar[type[Shape]]
-    filters: ClassVar[dict[str, str]] = {}
+    filters: ClassVar[Mapping[str, Filter]] = {}
+    sorts: ClassVar[Mapping[str, str]] = BY_TIME
+    _sort: ClassVar[Choice]
 
     def __init_subclass__(cls, **options: Any) -> None:
         """Tell the OpenAPI document what this list takes and answers."""
@@ -36,9 +41,14 @@ class ListView(APIView):
             f"{cls.shape.__name__}Page",
             [("results", rows), ("next", link), ("previous", link)],
             bases=(Shape,),
-            namespace={"__doc__": "One page of a list, newest first."},
+            namespace={"__doc__": "One page of a list."},
         )
-        parameters = [OpenApiParameter(name, str, description=description) for name, description in cls.filters.items()]
+        choices = tuple(f"{sign}{name}" for name in cls.sorts for sign in ("", "-"))
+        cls._sort = Choice(description=f"Order of the rows; {NEWEST_FIRST} unless said.", choices=choices)
+        parameters = [
+            OpenApiParameter(name, declared.schema, description=declared.description)
+            for name, declared in [*cls.filters.items(), (SORT, cls._sort)]
+        ]
 
         @extend_schema(
             operation_id=f"{cls.noun}_list", parameters=[*parameters, *PAGING_PARAMETERS], responses={200: page}
@@ -49,8 +59,8 @@ class ListView(APIView):
 
         cls.get = get  # type: ignore[attr-defined]  # REST framework finds methods by name
 
-    def find(self, request: Request, **filters: str) -> QuerySet[Any]:
-        """Return the rows that the caller may see and asks for."""
+    def find(self, request: Request, **filters: Any) -> QuerySet[Any]:
+        """Return the rows that the caller may see; given are the values of filters that name no column themselves."""
         raise NotImplementedError
 
     def prepare(self, rows: list[Any]) -> None:
@@ -64,16 +74,16 @@ class ListView(APIView):
         """Answer with one page; its links stand in the body and in the ``Link`` header (RFC 8288).
 
         Raises:
-            FilterInvalidError: A parameter that the list does not have.
+            FilterInvalidError: A parameter that the list does not have, that stands twice, or that has a bad value.
         """
-        paging = {parameter.name for parameter in PAGING_PARAMETERS}
-        given = {name: str(value) for name, value in request.query_params.items() if name not in paging}
-        unknown = sorted(given.keys() - self.filters.keys())
-        if unknown:
-            known = ", ".join(sorted(self.filters.keys() | paging))
-            msg = f"There is no filter {unknown[0][:80]!r}."
-            raise FilterInvalidError(msg, remedy=f"Use only: {known}.")
-        page = page_of(self.find(request, **given), request)
+        given = self._given(request)
+        sort = self._sort.read(SORT, given.pop(SORT, NEWEST_FIRST))
+        values = {name: self.filters[name].read(name, text) for name, text in given.items()}
+        rows = self.find(request, **{name: value for name, value in values.items() if not self.filters[name].lookup})
+        for name, value in values.items():
+            rows = self.filters[name].narrow(rows, value)
+        order = Order(column=self.sorts[sort.removeprefix("-")], is_descending=sort.startswith("-"))
+        page = page_of(rows, request, order)
         self.prepare(page.rows)
         body = {
             "results": [self.show(row) for row in page.rows],
@@ -85,3 +95,16 @@ class ListView(APIView):
         if links:
             response.headers["Link"] = ", ".join(links)
         return response
+
+    def _given(self, request: Request) -> dict[str, str]:
+        """Return what is asked for besides a page."""
+        known = [*self.filters, SORT, LIMIT, CURSOR]
+        remedy = f"Use only: {', '.join(sorted(known))}; each once."
+        for name, texts in request.query_params.lists():
+            if name not in known:
+                msg = f"There is no filter {shorten(name)}."
+                raise FilterInvalidError(msg, remedy=remedy)
+            if len(texts) > 1:
+                msg = f"{name} is given {len(texts)} times."
+                raise FilterInvalidError(msg, remedy=remedy)
+        return {name: str(text) for name, text in request.query_params.items() if name not in {LIMIT, CURSOR}}

@@ -80,7 +80,9 @@ class Api:
         """Close the connections."""
         self._client.close()
 
-    def call(self, method: str, path: str, body: Any = None, *, key: str | None = None) -> Answer:
+    def call(
+        self, method: str, path: str, body: Any = None, *, key: str | None = None, seen: str | None = None
+    ) -> Answer:
         """Make one call and give whatever answer comes.
 
         Args:
@@ -88,12 +90,15 @@ class Api:
             path: With its query, from the root: ``/api/v1/…``.
             body: Sent as JSON unless it is None.
             key: Text of the Idempotency-Key; it is put into quotes, and holds none.
+            seen: ETag that the change is made on.
 
         Raises:
             ApiSilentError: None comes within 30 seconds.
         """
         name = f"{method} {path}"
         headers = {} if key is None else {"Idempotency-Key": f'"{key}"'}
+        if seen is not None:
+            headers["If-Match"] = seen
         try:
             response = self._client.request(method, path, json=body, headers=headers)
         except httpx.HTTPError as error:

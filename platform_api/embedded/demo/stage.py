@@ -62,14 +62,21 @@ class Stage:
         return ExpectationError(self.display.masked("\n".join(lines)))
 
     def ask(
-        self, method: str, path: str, body: Mapping[str, Any] | None = None, *, status: int, key: str | None = None
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        status: int,
+        key: str | None = None,
+        seen: str | None = None,
     ) -> Answer:
         """Make a call, show it, and insist on the status of its answer.
 
         Raises:
             ExpectationError: Another status came.
         """
-        answer = self.api.call(method, path, body, key=key)
+        answer = self.api.call(method, path, body, key=key, seen=seen)
         self.display.say(f"{answer.call}  ->  {answer.status}", Style.FAINT)
         if answer.status != status:
             raise self.failure(f"{answer.call} is answered with {status}", expected=str(status), came=answer.brief)

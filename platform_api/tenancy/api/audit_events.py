@@ -1,6 +1,8 @@
 """The audit trail as auditors and admins of teams read it. It needs roles, so it is answered here and not in audit."""
 
+from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
@@ -8,9 +10,9 @@ from uuid import UUID
 from django.db.models import QuerySet
 from rest_framework.request import Request
 
-from platform_api.audit.models import AuditEvent
+from platform_api.audit.models import AuditEvent, Outcome
 from platform_api.audit.selectors.events import events_readable
-from platform_api.core.http.paging import FilterInvalidError
+from platform_api.core.http.filters import MAX_LENGTH, Choice, Filter, FilterInvalidError, Text, between, shorten
 from platform_api.core.http.views import ListView
 from platform_api.core.ids import PREFIX_OF_KIND, Prefix, UnknownIdError, read, show
 from platform_api.core.shapes import Shape
@@ -88,38 +90,53 @@ def event_shape(event: AuditEvent) -> EventShape:
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class AnyId(Filter):
+    """A thing by its id, of whatever kind it is."""
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """Its type for the OpenAPI document."""
+        return {"type": "string", "minLength": 1, "maxLength": MAX_LENGTH}
+
+    def read(self, name: str, text: str) -> UUID:
+        """Return the id as it is stored."""
+        with suppress(UnknownIdError):
+            return read(text)[1]
+        msg = f"{shorten(text)} is no id."
+        raise FilterInvalidError(msg, remedy="Use an id as the API shows it, e.g. req_….")
+
+
 class AuditEventList(ListView):
     """The audit trail: all of it for auditors, that of their teams and projects for admins."""
 
     scopes: ClassVar[dict[str, Scope]] = {"GET": Scope.AUDIT_READ}
     noun = "audit_event"
     shape = EventShape
-    filters: ClassVar[dict[str, str]] = {
-        "object": "Id: only what was done to it.",
-        "action": "E.g. run.applied.",
-        "outcome": "succeeded, refused or failed.",
-        "correlation_id": "Only one exchange, and the work that followed from it.",
+    filters: ClassVar[Mapping[str, Filter]] = {
+        "object": AnyId(description="Id: only what was done to it.", lookup="object_id"),
+        "action": Text(
+            description="E.g. run.applied.", lookup="action", pattern=r"[a-z_]+\.[a-z_]+", form="E.g. run.applied."
+        ),
+        "outcome": Choice(description="How it ended.", lookup="outcome", choices=tuple(Outcome.values)),
+        "correlation_id": Text(
+            description="Only one exchange, and the work that followed from it.",
+            lookup="correlation_id",
+            pattern=r"[A-Za-z0-9_-]{1,64}",
+            form="Use the Correlation-Id of an answer.",
+            max_length=64,
+        ),
+        **between("at", name="at"),
     }
 
-    def find(self, request: Request, **filters: str) -> QuerySet[Any]:
-        """Return readable events, narrowed where asked.
+    def find(self, request: Request, **filters: Any) -> QuerySet[Any]:
+        """Return readable events.
 
         Raises:
             RoleMissingError: The caller may read nobody's.
-            FilterInvalidError: ``object`` is no id.
         """
-        rows = events_readable(**audit_scope(caller=caller_of(request)))
-        wanted = filters.pop("object", None)
-        if wanted is not None:
-            rows = rows.filter(object_id=self._object(wanted))
-        return rows.filter(**filters)
+        return events_readable(**audit_scope(caller=caller_of(request)))
 
     def show(self, row: AuditEvent) -> EventShape:
         """Return one event in its shape."""
         return event_shape(row)
-
-    def _object(self, wanted: str) -> UUID:
-        with suppress(UnknownIdError):
-            return read(wanted)[1]
-        msg = f"{wanted[:80]!r} is no id."
-        raise FilterInvalidError(msg, remedy="Use an id as the API shows it, e.g. req_….")

@@ -1,5 +1,6 @@
 """Teams and projects as their members see them."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -9,7 +10,9 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from platform_api.core.http.shapes import shape_response
+from platform_api.core.http.conditions import IF_NONE_MATCH, shown
+from platform_api.core.http.filters import Filter, Named
+from platform_api.core.http.paging import BY_TIME
 from platform_api.core.http.views import ListView
 from platform_api.core.ids import Prefix, show
 from platform_api.core.shapes import Shape
@@ -17,6 +20,8 @@ from platform_api.tenancy.api.permissions import caller_of
 from platform_api.tenancy.models import Project, Team
 from platform_api.tenancy.models.scopes import Scope
 from platform_api.tenancy.selectors.projects import project_get, projects_visible, teams_visible
+
+BY_SLUG = {**BY_TIME, "slug": "slug"}
 
 
 class TeamShape(Shape):
@@ -55,8 +60,9 @@ class TeamList(ListView):
     scopes: ClassVar[dict[str, Scope]] = {"GET": Scope.TENANCY_READ}
     noun = "team"
     shape = TeamShape
+    sorts: ClassVar[Mapping[str, str]] = BY_SLUG
 
-    def find(self, request: Request, **filters: str) -> QuerySet[Any]:
+    def find(self, request: Request, **filters: Any) -> QuerySet[Any]:
         """Return visible teams."""
         return teams_visible(caller=caller_of(request))
 
@@ -71,12 +77,19 @@ class ProjectList(ListView):
     scopes: ClassVar[dict[str, Scope]] = {"GET": Scope.TENANCY_READ}
     noun = "project"
     shape = ProjectShape
-    filters: ClassVar[dict[str, str]] = {"team": "Slug: only its projects."}
+    filters: ClassVar[Mapping[str, Filter]] = {
+        "team": Named(
+            description="Slug or id: only its projects.",
+            prefix=Prefix.TEAM,
+            lookup="team_id",
+            slug_lookup="team__slug",
+        )
+    }
+    sorts: ClassVar[Mapping[str, str]] = BY_SLUG
 
-    def find(self, request: Request, **filters: str) -> QuerySet[Any]:
-        """Return visible projects, of one team where asked."""
-        projects = projects_visible(caller=caller_of(request))
-        return projects.filter(team__slug=filters["team"]) if "team" in filters else projects
+    def find(self, request: Request, **filters: Any) -> QuerySet[Any]:
+        """Return visible projects."""
+        return projects_visible(caller=caller_of(request))
 
     def show(self, row: Project) -> ProjectShape:
         """Return one project in its shape."""
@@ -88,7 +101,7 @@ class ProjectDetail(APIView):
 
     scopes: ClassVar[dict[str, Scope]] = {"GET": Scope.TENANCY_READ}
 
-    @extend_schema(operation_id="project_get", responses=ProjectShape)
+    @extend_schema(operation_id="project_get", responses=ProjectShape, parameters=[IF_NONE_MATCH])
     def get(self, request: Request, project: str) -> HttpResponse:
         """Show a project."""
-        return shape_response(project_shape(project_get(caller=caller_of(request), project=project)))
+        return shown(request, project_shape(project_get(caller=caller_of(request), project=project)))

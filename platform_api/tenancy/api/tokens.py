@@ -1,6 +1,6 @@
 """Tokens: one's own are listed, made, rotated and ended; the clear token is in one answer and nowhere else, ever."""
 
-from contextlib import suppress
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -12,9 +12,10 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from platform_api.core import clock
+from platform_api.core.http.filters import Filter, Named
 from platform_api.core.http.shapes import body_read, shape_response
 from platform_api.core.http.views import ListView
-from platform_api.core.ids import Prefix, UnknownIdError, is_id, parse, show
+from platform_api.core.ids import Prefix, show
 from platform_api.core.shapes import Body, Shape
 from platform_api.idempotency.api.keys import KEY_PARAMETER, order_key_of
 from platform_api.idempotency.services.keys import OrderKey
@@ -159,19 +160,20 @@ class TokenList(ListView):
     scopes: ClassVar[dict[str, Scope]] = {"GET": Scope.TENANCY_READ, "POST": Scope.TENANCY_WRITE}
     noun = "token"
     shape = TokenShape
-    filters: ClassVar[dict[str, str]] = {"user": "Username or id: another's tokens, for auditors and platform admins."}
+    filters: ClassVar[Mapping[str, Filter]] = {
+        "user": Named(
+            description="Username or id: another's tokens, for auditors and platform admins.",
+            prefix=Prefix.USER,
+            lookup="user_id",
+            slug_lookup="user__username",
+        )
+    }
 
-    def find(self, request: Request, **filters: str) -> QuerySet[Any]:
-        """Return the caller's tokens, or those of the user who is named."""
+    def find(self, request: Request, **filters: Any) -> QuerySet[Any]:
+        """Return the tokens that the caller may see; the caller's own, where nobody is named."""
         caller = caller_of(request)
-        rows, user = tokens_visible(caller=caller), filters.get("user")
-        if user is None:
-            return rows.filter(user_id=caller.user_id)
-        if not is_id(Prefix.USER, user):
-            return rows.filter(user__username=user)
-        with suppress(UnknownIdError):
-            return rows.filter(user_id=parse(Prefix.USER, user))
-        return rows.none()
+        rows = tokens_visible(caller=caller)
+        return rows if "user" in filters else rows.filter(user_id=caller.user_id)
 
     def show(self, row: ApiToken) -> TokenShape:
         """Return one token in its shape."""

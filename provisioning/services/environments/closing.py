@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 
 from platform_api.audit.services.events import event_record
 from platform_api.core.callers import Caller
+from platform_api.core.conditions import WHATEVER, Seen
 from platform_api.core.errors import ConflictError, RequestRefusedError
 from platform_api.core.ids import Prefix, show
 from provisioning.dispatch import runs_notify
@@ -34,13 +35,14 @@ class EnvironmentDefaultError(ConflictError):
     remedy = "Deprovision the resources in it one by one."
 
 
-def environment_delete(*, caller: Caller, environment: Environment, confirm: str | None) -> None:
+def environment_delete(*, caller: Caller, environment: Environment, confirm: str | None, seen: Seen = WHATEVER) -> None:
     """Give an environment back with everything in it; safe to repeat, which tries again what could not be given back.
 
     Args:
         caller: Who asks; for production an admin of the team or project.
         environment: One that the caller may see, with its project loaded.
         confirm: Its name, repeated.
+        seen: What the caller has seen of it.
 
     Raises:
         RoleMissingError: The caller may not order there.
@@ -48,6 +50,7 @@ def environment_delete(*, caller: Caller, environment: Environment, confirm: str
         RequestRefusedError: It is not confirmed.
         EnvironmentClosedError: Nothing is left of it.
         DeleteProtectedError: Something in it is protected; nothing was changed.
+        VersionMismatchError: It is not as the caller has seen it.
     """
     project = environment.project
     tier_require(caller=caller, project=project, tier=environment.tier)
@@ -67,6 +70,7 @@ def environment_delete(*, caller: Caller, environment: Environment, confirm: str
         locked = Environment.objects.select_for_update(no_key=True).get(pk=environment.pk)
         if locked.closed_at is not None:
             raise EnvironmentClosedError(remedy="There is nothing left to do.", tenant=project.tenant)
+        seen.claim(Environment.objects.filter(pk=locked.pk), tenant=project.tenant)
         _give_back(locked, caller, action="environment.delete_requested", reason="The environment is given back.")
     environment_follow(environment_id=environment.pk, caller=caller)
 

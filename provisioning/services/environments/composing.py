@@ -11,6 +11,7 @@ from catalog.selectors.connections import connection_for
 from governance.services.quotas import QuotaExceededError, quota_reserve_together
 from platform_api.core import clock
 from platform_api.core.callers import Caller
+from platform_api.core.conditions import WHATEVER, Seen
 from platform_api.core.errors import RequestRefusedError
 from platform_api.core.ids import Prefix, new_id, show
 from platform_api.tenancy.models import Project
@@ -37,7 +38,9 @@ from provisioning.services.ordering.requesting import request_write
 from provisioning.states import Desired, Operation, ResourceStatus
 
 
-def composed_ensure(*, ask: EnvironmentAsk, project: Project, name: str, caller: Caller) -> tuple[Environment, bool]:
+def composed_ensure(
+    *, ask: EnvironmentAsk, project: Project, name: str, caller: Caller, seen: Seen = WHATEVER
+) -> tuple[Environment, bool]:
     """Return the project's environment of this name, ordered if it is not there; safe to repeat and to race.
 
     One that is there is left alone, whatever its parameters are. A refusal of any kind looks for it again first: that
@@ -48,6 +51,7 @@ def composed_ensure(*, ask: EnvironmentAsk, project: Project, name: str, caller:
         project: Where.
         name: What it shall be called there.
         caller: Who asks.
+        seen: What the caller has seen of it; one that is there is not changed, so nothing has to be said.
 
     Returns:
         The environment, and whether it was made by this call.
@@ -55,6 +59,7 @@ def composed_ensure(*, ask: EnvironmentAsk, project: Project, name: str, caller:
     Raises:
         RoleMissingError: The caller may not order here, or may not order for production.
         EnvironmentDiffersError: It is there as something else.
+        VersionMismatchError: It is there and was not to be, or the other way round, or is not as it was seen.
         EnvironmentClosedError, EnvironmentClosingError: It was given back, or is being given back.
         NotOrderableError, RequestRefusedError: Something is wrong with it; all findings are told.
         ConnectionMissingError: The platform has no target for a component.
@@ -77,11 +82,13 @@ def composed_ensure(*, ask: EnvironmentAsk, project: Project, name: str, caller:
                 project_lock(project)
                 found = find()
                 if found is None:
+                    seen.require(None, tenant=project.tenant)
                     return _write(ask, judged, caller), True
         except Exception:
             found = find()
             if found is None:
                 raise
+    seen.require(found.version, tenant=project.tenant)
     version = found.offering_version
     ordered = (None, None) if version is None else (version.offering.slug, version.version)
     if ordered != (ask.offering, ask.version or ordered[1]):

@@ -10,6 +10,7 @@ from django.db.models import Q
 from platform_api.audit.services.events import event_record
 from platform_api.core import clock
 from platform_api.core.callers import Caller, system_caller
+from platform_api.core.conditions import WHATEVER, Seen
 from platform_api.core.errors import ConflictError, GoneError, RequestRefusedError
 from platform_api.core.ids import Prefix, show
 from platform_api.tenancy.models import Project
@@ -71,6 +72,7 @@ def environment_ensure(
     source: Mapping[str, Any] | None = None,
     reason: str = "",
     may_reopen: bool = False,
+    seen: Seen = WHATEVER,
 ) -> tuple[Environment, bool]:
     """Return the project's environment of this name, made empty if it is not there; safe to repeat and to race.
 
@@ -83,6 +85,7 @@ def environment_ensure(
         source: Where the ask comes from, in the caller's own members.
         reason: Why, in the caller's words.
         may_reopen: Whether one that was given back may be followed by a new one.
+        seen: What the caller has seen of it; one that is there is not changed, so nothing has to be said.
 
     Returns:
         The environment, and whether it was made by this call.
@@ -90,6 +93,7 @@ def environment_ensure(
     Raises:
         RoleMissingError: The caller may not order here, or may not make one for production.
         EnvironmentDiffersError: It is there with another tier, or as a composed one.
+        VersionMismatchError: It is there and was not to be, or the other way round, or is not as it was seen.
         EnvironmentClosedError, EnvironmentClosingError: It was given back, or is being given back.
         ExpiryRefusedError: The expiry is past, or later than can be kept.
     """
@@ -111,6 +115,7 @@ def environment_ensure(
     with transaction.atomic():
         project_lock(project)
         found = environment_find(project=project, name=name, source=source, may_reopen=may_reopen)
+        seen.require(None if found is None else found.version, tenant=project.tenant)
         if found is None:
             in_utc = None if expires_at is None else expires_at.astimezone(UTC)  # shown as it will be read back
             made = environment_make(

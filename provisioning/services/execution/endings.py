@@ -5,8 +5,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
-from django.db.models import F
-
 from governance.models import Pool
 from governance.services.quotas import quota_release
 from platform_api.audit.models import Outcome
@@ -145,7 +143,7 @@ def request_move(
     """End a request, with its audit event; one that has ended stays as it is."""
     moved = ProvisioningRequest.objects.filter(
         pk=request.pk, status__in=sources(REQUEST_MOVES, to) & LIVE_REQUEST
-    ).update(status=to, failure=failure, completed_at=ClockTimestamp(), version=F("version") + 1)
+    ).update(status=to, failure=failure, completed_at=ClockTimestamp())
     if not moved:
         return
     event_record(

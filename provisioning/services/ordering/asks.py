@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from catalog.selectors.outdated import Outdated
 from platform_api.core.callers import Caller
+from platform_api.core.conditions import WHATEVER, Seen
 from platform_api.idempotency.services.keys import OrderKey
 
 
@@ -62,10 +64,11 @@ class Change:
 
 @dataclass(frozen=True, kw_only=True)
 class Exchange:
-    """Who asks, and under which key."""
+    """Who asks, under which key, and having seen what of a resource that is to be changed."""
 
     caller: Caller
     order_key: OrderKey
+    seen: Seen = WHATEVER
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,9 +78,11 @@ class Answer:
     Attributes:
         body: A ``RequestShape`` as JSON.
         location: Where the request is.
+        outdated: What to tell of the version that it is about; an answer that is given again does not.
         is_replay: Whether it is the answer to an earlier call with the same key.
     """
 
     body: bytes
     location: str
+    outdated: Outdated | None = None
     is_replay: bool = False

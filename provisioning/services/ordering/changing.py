@@ -12,6 +12,7 @@ from django.db import transaction
 from django.db.models import F
 
 from catalog.selectors.orderables import NotOrderableError, Orderable, defaults_of, orderable_get, orderable_of
+from catalog.selectors.outdated import outdated_of
 from governance.models.quotas import POINTS
 from governance.services.policies import Decision
 from governance.services.quotas import QuotaExceededError, quota_change, quotas_lock
@@ -95,6 +96,7 @@ def resource_change(*, ask: Change, exchange: Exchange) -> Answer:
     Raises:
         UnknownIdError: There is no such resource, or it is not the caller's to see.
         RoleMissingError, NotOwnerError: The caller may not change it, or may not rotate its credentials.
+        VersionMismatchError, IfMatchMissingError: It is not as the caller has seen it, or the caller does not say.
         ResourceGoneError: It is deprovisioned, or an accepted ask wants it so.
         ResourceBusyError: An update or a rotation, while a run is live; an update of what waits for others; a
             deprovision, while another is under way.
@@ -139,6 +141,7 @@ def _locked(ask: Change, exchange: Exchange) -> Resource:
     if resource.status == ResourceStatus.DEPROVISIONED:
         msg = f"Resource {resource.name} is deprovisioned."
         raise ResourceGoneError(msg, tenant=resource.project.tenant)
+    exchange.seen.claim(Resource.objects.filter(pk=resource.pk), tenant=project.tenant)
     return resource
 
 
@@ -234,7 +237,7 @@ def _deprovision(ask: Change, exchange: Exchange) -> ProvisioningRequest:
             "pointer": "#/confirm",
             "code": "not_confirmed",
             "detail": "A deprovision is confirmed by the resource's name.",
-            "remedy": f'Send "confirm": "{resource.name}".',
+            "remedy": f'Send "confirm": "{resource.name}"; with DELETE, add ?confirm={resource.name} to the address.',
         }
         raise RequestRefusedError(errors=[finding], tenant=resource.project.tenant)
     if resource.delete_protected:
@@ -353,7 +356,8 @@ def _intend(resource: Resource, desired: Desired) -> None:
 def _answer(request: ProvisioningRequest, exchange: Exchange) -> Answer:
     """Return what an accepted ask is answered, with the run that it has or waits for."""
     shown = request_get(caller=exchange.caller, request=show(Prefix.PROVISIONING_REQUEST, request.pk))
-    return Answer(body=msgspec.json.encode(request_shape(shown)), location=request_url(request.pk))
+    body, outdated = msgspec.json.encode(request_shape(shown)), outdated_of(shown.offering_version)
+    return Answer(body=body, location=request_url(request.pk), outdated=outdated)
 
 
 _OPERATIONS: Mapping[str, Callable[[Change, Exchange], ProvisioningRequest]] = {

@@ -141,7 +141,8 @@ def _order(ask: NewResource, exchange: Exchange) -> Answer:
         tenant = submission.place.tenant
         body = _execute(submission)
         if body is not None:
-            return Answer(body=body.encode(), location=request_url(submission.request_id))
+            location, outdated = request_url(submission.request_id), submission.orderable.outdated
+            return Answer(body=body.encode(), location=location, outdated=outdated)
         repeated = _repeated(exchange)
         if repeated is not None:
             return repeated

@@ -112,11 +112,6 @@ def test_a_body_that_cannot_be_read_is_refused(standing_house: House, raw: bytes
     )
 
 
-@pytest.mark.parametrize("key", ["", " ", '""', "x" * 256, "caf\xe9", "tab\tin"])
-def test_a_bad_key_is_refused(standing_house: House, key: str) -> None:
-    assert refused(lambda: standing_house.order(key=key), 422, "request_refused") == [("#", "invalid_value")]
-
-
 def test_a_project_of_others_is_refused_like_one_that_is_not_there(standing_house: House) -> None:
     spied, missing = (without_id(standing_house.order(project=name)) for name in ("spy", "xyz"))
     assert str(spied).replace("spy", "xyz") == str(missing)

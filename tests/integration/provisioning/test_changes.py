@@ -43,14 +43,16 @@ def test_the_short_form_is_answered_like_the_long_one(house: House, operation: s
     client, address = house.owner.client, f"/api/v1/resources/{shown(other)}"
     if operation == "update":
         long = house.change("update", parameters={"connection_limit": 4}, reason="Fewer will do")
-        short = client.patch(address, {"parameters": {"connection_limit": 4}, "reason": "Fewer will do"}, format="json")
+        change = {"parameters": {"connection_limit": 4}, "reason": "Fewer will do"}
+        short = client.patch(address, change, format="json", headers={"If-Match": "*"})
     else:
         long, short = house.change("deprovision", confirm="orders"), client.delete(f"{address}?confirm=other")
     assert (long.status_code, short.status_code) == (202, 202)
     for answer in (long, short):
         body = body_of(answer)
         assert answer.headers["Location"] == f"/api/v1/requests/{body['id']}"
-        assert (answer.headers["ETag"], answer.headers["Retry-After"]) == ('"1"', "1")
+        assert answer.headers["ETag"].startswith('"req-1-')
+        assert (answer.headers["Content-Location"], answer.headers["Retry-After"]) == (answer.headers["Location"], "1")
         assert body["run"]["status"] == "pending"
         assert body_of(client.get(answer.headers["Location"])) == body
     assert {**without_ids(body_of(long)), "resource": "other"} == {
@@ -65,7 +67,7 @@ def test_a_key_names_the_same_ask_in_both_forms(house: House) -> None:
         f"/api/v1/resources/{house.orders}",
         {"parameters": {"connection_limit": 4}},
         format="json",
-        headers={"Idempotency-Key": '"once"'},
+        headers={"Idempotency-Key": '"once"', "If-Match": "*"},
     )
     assert (short.status_code, short.content) == (202, long.content)
     assert short.headers["Idempotency-Replayed"] == "true"
@@ -78,6 +80,7 @@ def test_an_empty_update_asks_for_the_same_again(house: House, body: str) -> Non
         f"/api/v1/resources/{house.orders}",
         body,
         content_type="application/json",
+        headers={"If-Match": "*"},
     )
     assert answer.status_code == 202
     assert answer.json()["parameters"] == {"connection_limit": 10, "statement_timeout_seconds": 60}

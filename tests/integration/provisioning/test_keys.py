@@ -31,7 +31,9 @@ def with_key(house: House, value: str | None) -> HttpResponse:
     return answer
 
 
-@pytest.mark.parametrize("value", ["order-4711", '""', '"open', '"a", "b"', '"ümlaut"', f'"{"x" * 256}"', ""])
+@pytest.mark.parametrize(
+    "value", ["order-4711", '""', '"open', '"a", "b"', '"ümlaut"', f'"{"x" * 256}"', "", " ", '"tab\tin"']
+)
 def test_a_key_that_is_no_text_in_quotes_is_refused_with_the_way_to_write_it(house: House, value: str) -> None:
     assert refused(lambda: with_key(house, value), 400, "invalid_idempotency_key") == []
     assert '"order-4711"' in body_of(with_key(house, value))["remedy"]
@@ -47,7 +49,9 @@ def test_where_keys_are_required_an_order_without_one_is_refused(house: House, s
     settings.IDEMPOTENCY_KEY_REQUIRED = True
     client, resource = house.owner.client, f"/api/v1/resources/{house.orders}"
     refused(lambda: with_key(house, None), 400, "missing_idempotency_key")
-    refused(lambda: client.patch(resource, {}, format="json"), 400, "missing_idempotency_key")
+    refused(
+        lambda: client.patch(resource, {}, format="json", headers={"If-Match": "*"}), 400, "missing_idempotency_key"
+    )
     refused(lambda: house.post(f"resources/{house.orders}/credentials/rotate"), 400, "missing_idempotency_key")
     assert with_key(house, '"once"').status_code == 202
     assert client.put(STAGING, {}, format="json").status_code == 201  # HTTP itself calls it safe to repeat

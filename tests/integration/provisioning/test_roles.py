@@ -50,7 +50,9 @@ WRITE: dict[str, Call] = {
     "provision": lambda house, person: house.post("requests", ask(), by=person),
     "update": lambda house, person: house.change("update", by=person),
     "deprovision": lambda house, person: house.change("deprovision", confirm="orders", by=person),
-    "patch": lambda house, person: person.client.patch(f"/api/v1/resources/{house.orders}", {}, format="json"),
+    "patch": lambda house, person: person.client.patch(
+        f"/api/v1/resources/{house.orders}", {}, format="json", headers={"If-Match": "*"}
+    ),
     "delete": lambda house, person: person.client.delete(f"/api/v1/resources/{house.orders}?confirm=orders"),
     "cancel": cancel,
     "ensure": lambda house, person: person.client.put("/api/v1/projects/checkout/environments/x1", {}, format="json"),

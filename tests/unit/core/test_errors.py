@@ -7,7 +7,7 @@ import pytest
 from platform_api.core import errors
 from platform_api.core.http import problems
 
-PACKAGES = ["platform_api", "governance"]
+PACKAGES = ["platform_api", "governance", "catalog", "provisioning", "fleet_provider"]
 
 
 def concrete(family: type[errors.SlipwayError]) -> set[type[errors.SlipwayError]]:

@@ -97,7 +97,8 @@ def database_resize(stage: Stage, database: Ordered) -> None:
     before = stage.points()
     body = {"plan": "medium", "reason": "More traffic before the holidays"}
     stage.display.document(body)
-    answer = stage.ask("PATCH", resource_path(database.id), body, status=202)
+    seen = stage.ask("GET", resource_path(database.id), status=200).headers.get("etag")
+    answer = stage.ask("PATCH", resource_path(database.id), body, status=202, seen=seen)
     stage.remember(answer)
     request = request_follow(stage, answer.body)
     plan = stage.read(request["run"]["url"])["plan"]
