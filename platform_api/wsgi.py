@@ -9,5 +9,6 @@ os.environ.setdefault("SLIPWAY_DATABASE_POOL_SIZE", "16")
 from django.core.wsgi import get_wsgi_application
 
 import platform_api.celery  # noqa: F401 - tasks bind to this application
+from platform_api.core.http.chunks import ChunkedBodies
 
-application = get_wsgi_application()
+application = ChunkedBodies(get_wsgi_application())

@@ -34,5 +34,7 @@ def logs(*, is_json: bool, level: str) -> dict[str, Any]:
         "loggers": {
             name: {"level": level}
             for name in ("platform_api", "catalog", "governance", "provisioning", "django.security")
-        },
+        }
+        # Django's own lines tell of every refusal once more, with what stood in the address or in Host: a secret, too.
+        | {"django.request": {"level": "ERROR"}, "django.security.DisallowedHost": {"level": "CRITICAL"}},
     }
