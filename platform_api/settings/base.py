@@ -84,6 +84,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
+SESSION_ENGINE = "platform_api.core.sessions"
 ANONYMOUS_USER_NAME = None  # guardian would otherwise make a user row for nobody
 
 LANGUAGE_CODE = "en-us"
