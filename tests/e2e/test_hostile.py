@@ -10,6 +10,7 @@ import pytest
 from tests.e2e.client import Client
 from tests.e2e.live import LiveStack
 from tests.hostile.assault import Report, assault
+from tests.hostile.rows import Rows, difference
 from tests.hostile.stage import stage_make
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(300)]
@@ -35,6 +36,18 @@ def test_the_attack_came_through_to_every_way_of_refusing(report: Report) -> Non
         *("accepted", "malformed_json", "duplicate_key", "unstorable_text", "too_deep", "body_too_large"),
         *("unsupported_media_type", "request_refused", "name_taken", "already_final", "not_found", "invalid_filter"),
     }
+
+
+def test_a_change_of_any_row_is_noticed_and_the_use_of_a_token_is_none(live_stack: LiveStack) -> None:
+    with live_stack.control() as control, control.transaction(force_rollback=True):
+        rows = Rows(control)
+        before = rows.look()
+        control.execute("UPDATE api_token SET last_used_at = clock_timestamp()")
+        assert difference(before, rows.look()) == []
+        control.execute("UPDATE project SET name = name WHERE slug = 'checkout'")
+        assert difference(before, rows.look()) == ["project"]
+        control.execute("UPDATE api_token SET name = name || '!'")
+        assert difference(before, rows.look()) == ["api_token", "project"]
 
 
 def test_fifty_identical_orders_at_once_are_one_request_with_fifty_like_answers(

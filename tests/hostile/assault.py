@@ -58,6 +58,8 @@ def assault(stage: Stage, *, is_short: bool) -> Report:
 def _leaks(stage: Stage) -> list[str]:
     """Return which of the secret-looking values stand in which log."""
     logs = {(path.name, path.read_bytes()) for path in (stage.stack.folder.path / "logs").iterdir()}
+    if not search({"logs": logs}, "Started worker"):
+        return ["FAILED the logs hold not even what the server said when it started"]
     return [
         f"FAILED canary {canary} stands in {name}"
         for canary in CANARIES

@@ -97,7 +97,14 @@ class Attack:
         tried = set[tuple[str, str]]()
         for sound in self.stage.sounds:
             self._begin(sound)
-            for slot in self._slots(sound):
+            for path in _maps(sound.body, ()):
+                for key in KEYS[turn % step :: step]:
+                    body = _with(sound.body, (*path, _MARK), '"x"')
+                    sent = self._call(sound, body=body.replace(json.dumps(_MARK).encode(), key.text.encode()))
+                    self.strike(sent, f"{_called(sound)} {Slot(path, {}).pointer}: {key.name}")
+                turn += 1
+            # The whole body comes last: the plainest of what it may be makes an environment, which is in the way then.
+            for slot in sorted(self._slots(sound), key=lambda slot: not slot.path):
                 if (sound.operation, slot.pointer) in tried and not _holds(sound.body, slot.path):
                     continue  # in this form it is a member too many, as it was in another one
                 tried.add((sound.operation, slot.pointer))
@@ -105,12 +112,6 @@ class Attack:
                     sent = self._call(sound, body=_with(sound.body, slot.path, value.text))
                     what = f"{_called(sound)} {slot.pointer}: {value.name}"
                     self.strike(sent, what, may_be_accepted=_fits(slot, value))
-                turn += 1
-            for path in _maps(sound.body, ()):
-                for key in KEYS[turn % step :: step]:
-                    body = _with(sound.body, (*path, _MARK), '"x"')
-                    sent = self._call(sound, body=body.replace(json.dumps(_MARK).encode(), key.text.encode()))
-                    self.strike(sent, f"{_called(sound)} {Slot(path, {}).pointer}: {key.name}")
                 turn += 1
 
     def addresses(self, *, step: int = 1) -> None:
@@ -265,8 +266,9 @@ def _maps(value: object, path: Path) -> Iterator[Path]:
 
 def _fits(slot: Slot, value: Hostile) -> bool:
     """Tell whether the document allows a value in a slot."""
+    is_absent = not slot.path and value.text in {"", "null"}  # the whole body; it counts as an empty one
     try:
-        read = value.value
+        read = {} if is_absent else value.value
     except (ValueError, RecursionError):
         return False
     try:
