@@ -14,7 +14,7 @@ import jsonschema_rs
 from tests.hostile.contract import Contract
 from tests.hostile.document import Json, Operation, Path, Slot, slots
 from tests.hostile.rows import Rows, difference
-from tests.hostile.stage import Sound, Stage
+from tests.hostile.stage import DATABASE, Sound, Stage
 from tests.hostile.values import KEYS, STRINGS, VALUES, Hostile
 from tests.hostile.wire import Heard, Sent, Wire
 
@@ -75,7 +75,7 @@ class Attack:
             self._fail(sent, heard, what, ["no answer in time"])
         faults = self.contract.faults(sent, heard)
         standing = self._rows.look()
-        if heard.status < 400 and sent.method != "GET":
+        if 200 <= heard.status < 400 and sent.method != "GET":
             if not may_be_accepted:
                 faults.append("it was accepted, though the document forbids it")
             self._undo(sent, heard)
@@ -97,15 +97,20 @@ class Attack:
         tried = set[tuple[str, str]]()
         for sound in self.stage.sounds:
             self._begin(sound)
-            for path in _maps(sound.body, ()):
-                for key in KEYS[turn % step :: step]:
-                    body = _with(sound.body, (*path, _MARK), '"x"')
-                    sent = self._call(sound, body=body.replace(json.dumps(_MARK).encode(), key.text.encode()))
-                    self.strike(sent, f"{_called(sound)} {Slot(path, {}).pointer}: {key.name}")
-                turn += 1
             # The whole body comes last: the plainest of what it may be makes an environment, which is in the way then.
-            for slot in sorted(self._slots(sound), key=lambda slot: not slot.path):
-                if (sound.operation, slot.pointer) in tried and not _holds(sound.body, slot.path):
+            found = sorted(self._slots(sound), key=lambda slot: not slot.path)
+            for slot in found:
+                value = _held(sound.body, slot.path)
+                if not isinstance(value, Mapping):
+                    continue
+                for key in KEYS[turn % step :: step]:
+                    body = _with(sound.body, (*slot.path, _MARK), '"x"')
+                    sent = self._call(sound, body=body.replace(json.dumps(_MARK).encode(), key.text.encode()))
+                    is_free = _allows(slot.schema, {**value, str(key.value): "x"})
+                    self.strike(sent, f"{_called(sound)} {slot.pointer}: {key.name}", may_be_accepted=is_free)
+                turn += 1
+            for slot in found:
+                if (sound.operation, slot.pointer) in tried and _held(sound.body, slot.path) is None:
                     continue  # in this form it is a member too many, as it was in another one
                 tried.add((sound.operation, slot.pointer))
                 for value in VALUES[turn % step :: step]:
@@ -152,12 +157,15 @@ class Attack:
         schema = self.stage.operations[sound.operation].schema
         if schema is None or sound.body is None:
             return
+        offered = self.stage.parameters[sound.body.get("offering", DATABASE)]
         for slot in slots(schema, sound.body):
-            if slot.path[:1] == ("parameters",) and len(slot.path) > 1 and "offering" not in schema.get("required", ()):
-                name = slot.path[1]
-                yield Slot(slot.path, self.stage.parameters["properties"].get(name, {}))
-            else:
-                yield slot
+            match slot.path:
+                case ("parameters",):  # free to the document, but not to the offering
+                    yield Slot(slot.path, offered)
+                case ("parameters", name):
+                    yield Slot(slot.path, offered["properties"].get(name, {}))
+                case _:
+                    yield slot
 
     def _versions(self, sound: Sound) -> dict[str, str]:
         """Return the version that a change asks for, where it does."""
@@ -248,37 +256,35 @@ def _with(body: object, path: Path, text: str) -> bytes:
     return json.dumps(changed).replace(json.dumps(mark), text).encode("utf-8", "surrogateescape")
 
 
-def _holds(body: object, path: Path) -> bool:
-    """Tell whether a body has something in a slot."""
+def _held(body: object, path: Path) -> object:
+    """Return what a body has in a slot; None where it has nothing."""
     for step in path:
-        if not (isinstance(body, Mapping) and step in body):
-            return isinstance(body, list)
-        body = body[step]
-    return True
-
-
-def _maps(value: object, path: Path) -> Iterator[Path]:
-    if isinstance(value, Mapping):
-        yield path
-        for name, inner in value.items():
-            yield from _maps(inner, (*path, name))
+        if isinstance(body, Mapping):
+            body = body.get(step)
+        elif isinstance(body, list) and isinstance(step, int):
+            body = body[step]
+        else:
+            return None
+    return body
 
 
 def _fits(slot: Slot, value: Hostile) -> bool:
     """Tell whether the document allows a value in a slot."""
     is_absent = not slot.path and value.text in {"", "null"}  # the whole body; it counts as an empty one
     try:
-        read = {} if is_absent else value.value
+        return _allows(slot.schema, {} if is_absent else value.value)
     except (ValueError, RecursionError):
         return False
+
+
+def _allows(schema: Json, value: object) -> bool:
+    """Tell whether a schema allows a value."""
     try:
-        return bool(jsonschema_rs.is_valid(_draft(slot.schema), read))
+        return bool(
+            jsonschema_rs.is_valid({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}, value)
+        )
     except (ValueError, TypeError, UnicodeEncodeError):  # nothing that JSON could say
         return False
-
-
-def _draft(schema: Json) -> Json:
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
 def _addressable() -> Iterator[tuple[str, str]]:

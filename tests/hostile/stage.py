@@ -15,6 +15,7 @@ NEWCOMERS = (TARGET, f"{PENNILESS}=0")
 """The projects that a stack has to have; the second may hold nothing, so that what is sound ends at its quota."""
 
 ENVIRONMENT, NAME = "stage", "orders"
+DATABASE, PREVIEW = "postgres-database", "preview-environment"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,14 +49,14 @@ class Stage:
         stack: Where it runs.
         operations: All of its document, by ``operationId``.
         names: Values of all path parameters that the document has.
-        parameters: What the database's offering lets a caller set, as a schema.
+        parameters: What each offering lets a caller set, as a schema, by its slug.
         sounds: The sound calls.
     """
 
     stack: LiveStack
     operations: Mapping[str, Operation]
     names: Mapping[str, str]
-    parameters: Json
+    parameters: Mapping[str, Json]
     sounds: tuple[Sound, ...]
 
     def headers(self, project: str = TARGET) -> dict[str, str]:
@@ -92,9 +93,9 @@ def stage_make(stack: LiveStack) -> Stage:
         "environment_id": made.json()["id"],
         "project": TARGET,
         "name": ENVIRONMENT,
-        "offering": "postgres-database",
+        "offering": DATABASE,
     }
-    parameters = client.get("offerings/postgres-database")["parameters_schema"]
+    parameters = {slug: client.get(f"offerings/{slug}")["parameters_schema"] for slug in (DATABASE, PREVIEW)}
     sounds = _sounds(resource["id"], names)
     told = {sound.operation for sound in sounds}
     others = [_derived(each) for each in found.values() if each.is_write and each.id not in told]
@@ -120,7 +121,7 @@ def _sounds(resource: str, names: Mapping[str, str]) -> tuple[Sound, ...]:
     why = {"reason": "Hostile values are tried", "ticket": "SHOP-142"}
     order = {
         "operation": "provision",
-        "offering": "postgres-database",
+        "offering": DATABASE,
         "plan": "small",
         "project": TARGET,
         "environment": "default",
@@ -130,7 +131,7 @@ def _sounds(resource: str, names: Mapping[str, str]) -> tuple[Sound, ...]:
     }
     change = {"plan": "small", "parameters": {"connection_limit": 8, "statement_timeout_seconds": 31}, **why}
     preview = {
-        "offering": "preview-environment",
+        "offering": PREVIEW,
         "ttl_seconds": 3600,
         "parameters": {"connections": 5},
         "source": {"repository_id": "42", "pull_request": 142},
