@@ -1,42 +1,19 @@
-import shutil
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from platform_api.embedded.ports import DEFAULT_RANGE, port_pick
 from tests.e2e.client import Client
-from tests.e2e.live import LEASE_SECONDS, MANAGE, LiveStack
+from tests.e2e.live import LiveStack, stack_running
+from tests.hostile.stage import NEWCOMERS
 
-PROJECTS = ("checkout", "vault", "safe", "storm", "spy")
+PROJECTS = ("checkout", "vault", "safe", "storm", "spy", *NEWCOMERS)
 
 
 @pytest.fixture(scope="session")
 def live_stack() -> Iterator[LiveStack]:
-    """The real stack with everything in it, started once; nothing of it is left afterwards."""
-    # Not pytest's folder: a unix socket's address, which lies below, holds a hundred bytes only.
-    home = Path(tempfile.mkdtemp(prefix="slw-"))
-    settings = {
-        "SLIPWAY_API_PORT": str(port_pick(DEFAULT_RANGE)),
-        "SLIPWAY_LEASE_SECONDS": str(LEASE_SECONDS),
-        "SLIPWAY_QUOTA_PROJECT_POINTS": "100",
-        "SLIPWAY_QUOTA_PROJECT_COUNT": "100",
-        "SLIPWAY_QUOTA_TEAM_POINTS": "100",
-        "SLIPWAY_QUOTA_TEAM_COUNT": "100",
-    }
-    stack = LiveStack(home / "s", program=MANAGE, **settings)
-    try:
-        stack.up()
-        stack.settle(*PROJECTS)
+    """The real stack with everything in it, started once."""
+    with stack_running(*PROJECTS) as stack:
         yield stack
-        for client in stack.clients.values():
-            client.http.close()
-        stack.down()
-        assert stack.processes == []
-    finally:
-        stack.end()
-        shutil.rmtree(home)
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import redis
 from psycopg import sql
@@ -25,22 +26,24 @@ from tests.e2e.live import Connection, LiveStack
 
 LOOK_SECONDS = 0.02
 _READ_BYTES = 4 * 1024 * 1024
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 Samples = dict[str, set[tuple[str, bytes]]]
 """By kind of place."""
 
 
-def forms(needle: str) -> list[bytes]:
-    """Return how a text may be written: as it is, in hex, and in base 64 wherever it begins in a longer text."""
-    clear = needle.encode()
-    found = [clear, clear.hex().encode(), clear.hex().upper().encode()]
+def forms(needle: str | bytes) -> list[bytes]:
+    """Return how a text may be written: as it is, for URLs, in hex, and in base 64 wherever it begins."""
+    clear = needle.encode() if isinstance(needle, str) else needle
+    found = [clear, quote(clear, safe="").encode(), clear.hex().encode(), clear.hex().upper().encode()]
     for offset in range(3):
         encoded = base64.b64encode(b"\0" * offset + clear)
         # The first and last characters depend on what stands beside it.
-        found.append(encoded[-(-offset * 8 // 6) : -4 if (offset + len(clear)) % 3 else None])
+        part = encoded[-(-offset * 8 // 6) : -4 if (offset + len(clear)) % 3 else None]
+        found += [part, part.translate(_URL_SAFE)]
     return found
 
 
-def search(samples: Samples, needle: str) -> dict[str, list[str]]:
+def search(samples: Samples, needle: str | bytes) -> dict[str, list[str]]:
     """Return the names of the samples that hold a text in any of its forms, by kind of place."""
     written = forms(needle)
     return {

@@ -1,11 +1,14 @@
 """The whole stack as the tests see it: its processes, its servers, its tenants."""
 
 import json
+import shutil
 import signal
 import sys
+import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -13,7 +16,7 @@ import psycopg
 from platform_api.core.ids import Prefix, parse
 from platform_api.core.sealing import KeyRing
 from platform_api.embedded.folder import CHECKOUT
-from platform_api.embedded.ports import HOST
+from platform_api.embedded.ports import DEFAULT_RANGE, HOST, port_pick
 from platform_api.embedded.postgres import SUPERUSER
 from platform_api.process.identity import ProcessIdentity, descendants
 from tests.e2e.client import Client, Json
@@ -35,7 +38,7 @@ class LiveStack(Stack):
     clients: dict[str, Client]
 
     def settle(self, *projects: str) -> None:
-        """Make projects, each of a team and with a developer of its own."""
+        """Make projects, each of a team and with a developer of its own; ``NAME=POINTS`` limits what one may hold."""
         answer = self.run(sys.executable, "-m", "tests.e2e.newcomers", *projects)
         assert answer.returncode == 0, answer.stderr
         tokens: dict[str, str] = json.loads(answer.stdout)
@@ -115,6 +118,30 @@ class LiveStack(Stack):
         finally:
             for process in processes:
                 process.send(signal.SIGCONT)
+
+
+@contextmanager
+def stack_running(*projects: str) -> Iterator[LiveStack]:
+    """Start the real stack with everything in it and some projects; nothing of it is left afterwards."""
+    # A short path: a unix socket's address, which lies below, holds a hundred bytes only.
+    home = Path(tempfile.mkdtemp(prefix="slw-"))
+    settings = {
+        "SLIPWAY_API_PORT": str(port_pick(DEFAULT_RANGE)),
+        "SLIPWAY_LEASE_SECONDS": str(LEASE_SECONDS),
+        **{f"SLIPWAY_QUOTA_{scope}_{kind}": "100" for scope in ("PROJECT", "TEAM") for kind in ("POINTS", "COUNT")},
+    }
+    stack = LiveStack(home / "s", program=MANAGE, **settings)
+    try:
+        stack.up()
+        stack.settle(*projects)
+        yield stack
+        for client in stack.clients.values():
+            client.http.close()
+        stack.down()
+        assert stack.processes == []
+    finally:
+        stack.end()
+        shutil.rmtree(home)
 
 
 def uuid_of(prefix: Prefix, shown: Json) -> uuid.UUID:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import uuid
 from dataclasses import dataclass
+from urllib.parse import quote
 
 import psycopg
 import pytest
@@ -179,6 +180,13 @@ def test_arguments_and_environment_of_processes_are_searched(live_stack: LiveSta
 def test_a_text_is_found_in_all_its_forms(before: bytes, after: bytes) -> None:
     needle = uuid.uuid4().hex
     held = before + needle.encode() + after
-    for content in (held, held.hex().encode(), base64.b64encode(held)):
+    for content in (held, held.hex().encode(), base64.b64encode(held), base64.urlsafe_b64encode(held)):
         assert any(form in content for form in forms(needle))
         assert not any(form in content for form in forms(uuid.uuid4().hex))
+
+
+@pytest.mark.parametrize("needle", ["pass/word?with=signs", b"\xfb\xff\xfe" * 9])
+def test_signs_and_bytes_are_found_in_all_their_forms(needle: str | bytes) -> None:
+    held = needle.encode() if isinstance(needle, str) else needle
+    for content in (held, quote(held, safe="").encode(), base64.b64encode(held), base64.urlsafe_b64encode(held)):
+        assert any(form in content for form in forms(needle))

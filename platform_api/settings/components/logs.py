@@ -38,6 +38,6 @@ def logs(*, is_json: bool, level: str) -> dict[str, Any]:
             name: {"level": level}
             for name in ("platform_api", "catalog", "governance", "provisioning", "django.security")
         }
-        # Each call has one line of ours already; Django's would tell of every refusal once more.
-        | {"django.request": {"level": "ERROR"}},
+        # Django's own lines tell of every refusal once more, with what stood in the address or in Host: a secret, too.
+        | {"django.request": {"level": "ERROR"}, "django.security.DisallowedHost": {"level": "CRITICAL"}},
     }
