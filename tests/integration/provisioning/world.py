@@ -38,14 +38,19 @@ class Example:
     body: object = None
     query: dict[str, str] = field(default_factory=dict)
     ids: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
 
 
 EXAMPLES: dict[str, Example] = {
     "DELETE /api/v1/environments/{environment_id}": Example(query={"confirm": "staging"}),
     "PUT /api/v1/projects/{project}/environments/{name}": Example({}, ids={"name": "fresh"}),
     "DELETE /api/v1/projects/{project}/environments/{name}": Example(query={"confirm": "staging"}),
+    "POST /api/v1/auth/oidc/exchange": Example({"token": "no.such.token"}),
+    "POST /api/v1/tokens": Example({"name": "made", "scopes": ["tenancy:write"]}),
+    "GET /docs/problems/{code}": Example(ids={"code": "not_found"}),
     "GET /api/v1/quotas": Example(query={"project": "checkout"}),
     "POST /api/v1/requests": Example(ask(name="fresh")),
+    "PATCH /api/v1/resources/{resource_id}": Example({}, headers={"If-Match": "*"}),
     "DELETE /api/v1/resources/{resource_id}": Example(query={"confirm": "orders"}),
 }
 """Of routes whose addresses do not say it all."""
@@ -85,6 +90,9 @@ class World:
             "request_id": show(Prefix.PROVISIONING_REQUEST, request.pk),
             "resource_id": show(Prefix.RESOURCE, resource.pk),
             "run_id": show(Prefix.RUN, run.pk),
+            "token_id": show(
+                Prefix.API_TOKEN, ApiToken.objects.filter(user_id=resource.created_by_id).earliest("pk").pk
+            ),
         }
 
     @cached_property
@@ -115,7 +123,7 @@ class World:
         """Make a call as its example says; ids may differ."""
         example = example_of(route)
         address = route.path.format(**{**self.ids, **example.ids, **ids})
-        options: dict[str, Any] = {"query_params": example.query}
+        options: dict[str, Any] = {"query_params": example.query, "headers": example.headers}
         if example.body is not None:
             options |= {"data": example.body, "content_type": "application/json"}
         method = getattr(client or self.client(who, route), route.method.lower())
