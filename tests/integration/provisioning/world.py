@@ -13,7 +13,7 @@ from django.test import Client
 
 from platform_api.core import clock
 from platform_api.core.ids import Prefix, show
-from platform_api.tenancy.models import ApiToken, Project, Team
+from platform_api.tenancy.models import ApiToken, Project, Team, User
 from platform_api.tenancy.models.access import Route, Who
 from platform_api.tenancy.models.roles import Role
 from platform_api.tenancy.models.scopes import ALL, Scope
@@ -82,6 +82,7 @@ class World:
     def ids_of(self, resource: Resource, *, run: Run) -> dict[str, str]:
         """Return what stands in addresses for things of a resource's project."""
         request = ProvisioningRequest.objects.filter(resource=resource).earliest("pk")
+        owner = User.objects.get(pk=resource.created_by_id)
         return {
             "environment_id": show(Prefix.ENVIRONMENT, resource.environment_id),
             "name": resource.environment.name,
@@ -90,9 +91,7 @@ class World:
             "request_id": show(Prefix.PROVISIONING_REQUEST, request.pk),
             "resource_id": show(Prefix.RESOURCE, resource.pk),
             "run_id": show(Prefix.RUN, run.pk),
-            "token_id": show(
-                Prefix.API_TOKEN, ApiToken.objects.filter(user_id=resource.created_by_id).earliest("pk").pk
-            ),
+            "token_id": show(Prefix.API_TOKEN, owner.api_tokens.earliest("pk").pk),
         }
 
     @cached_property
