@@ -82,7 +82,7 @@ class World:
     def ids_of(self, resource: Resource, *, run: Run) -> dict[str, str]:
         """Return what stands in addresses for things of a resource's project."""
         request = ProvisioningRequest.objects.filter(resource=resource).earliest("pk")
-        owner = User.objects.get(pk=resource.created_by_id)
+        owner = User.objects.get(pk=str(resource.created_by_id))
         return {
             "environment_id": show(Prefix.ENVIRONMENT, resource.environment_id),
             "name": resource.environment.name,
