@@ -38,13 +38,16 @@ COMMON = {
     "django_session": "sessions of the admin site, whose keys nobody can guess",
     "guardian_groupobjectpermission": "always empty",
     "guardian_userobjectpermission": "always empty",
+    "generation": "numbers that say that something has changed",
     "lifecycle_move": "which moves there are",
+    "log_in_throttle": "counts by digests of names and addresses, before there is a caller",
     "offering": "the catalog is everybody's",
     "offering_version": "the catalog is everybody's",
     "plan": "the catalog is everybody's",
     "tenancy_user": "people are of no team, and no route lists them",
     "tenancy_user_groups": "as people",
     "tenancy_user_user_permissions": "always empty",
+    "used_identity": "digests of tokens of CI jobs, before there is a caller",
 }
 """Tables without a policy, and why none is needed."""
 
