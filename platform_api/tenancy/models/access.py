@@ -100,6 +100,11 @@ OVERSEEING = site(Outcome.ALLOWED, Outcome.ALLOWED)
 MANAGING = site(Outcome.FORBIDDEN, Outcome.ALLOWED)
 NOBODY = site(Outcome.FORBIDDEN, Outcome.FORBIDDEN)
 ONLY_READ = site(Outcome.NOT_TAKEN, Outcome.NOT_TAKEN)
+ENROLLING: Access = {
+    **EVERYBODY,
+    **dict.fromkeys((*WITHOUT_TOKEN, Who.UNSCOPED, Who.CI, Who.STRANGE_SERVICE), Outcome.NOT_FOUND),
+}
+"""Of people who have a session and no second factor yet."""
 NOTHING_THERE = site(Outcome.NOT_FOUND, Outcome.NOT_FOUND)
 
 
@@ -193,11 +198,11 @@ SITE_ROUTES = (
     Route("POST", "/admin/logout/", EVERYBODY, status=302),
     Route("GET", "/admin/login/code/", EVERYBODY, status=302),
     Route("POST", "/admin/login/code/", EVERYBODY, status=302),
-    Route("GET", "/admin/login/enroll/", EVERYBODY, status=302),
-    Route("POST", "/admin/login/enroll/", EVERYBODY, status=302),
-    Route("GET", "/admin/login/enroll/qr.svg", EVERYBODY, status=302),
-    Route("GET", "/admin/sign-on/", EVERYBODY, status=None),
-    Route("GET", "/admin/sign-on/callback/", EVERYBODY, status=None),
+    Route("GET", "/admin/login/enroll/", EVERYBODY, status=None),
+    Route("POST", "/admin/login/enroll/", EVERYBODY, status=None),
+    Route("GET", "/admin/login/enroll/qr.svg", ENROLLING),
+    Route("GET", "/admin/sign-on/", dict.fromkeys(Who, Outcome.NOT_FOUND)),
+    Route("GET", "/admin/sign-on/callback/", dict.fromkeys(Who, Outcome.NOT_FOUND)),
     Route("GET", "/admin/find/", OVERSEEING, status=302),
     Route("GET", "/admin/id/{shown}/", OVERSEEING, status=302),
     Route("GET", "/admin/{any}/", OVERSEEING),

@@ -26,6 +26,7 @@ from provisioning.models import Environment, ProvisioningRequest, Resource, Run
 from tests import databases
 from tests.integration.provisioning.house import House, ask, resource_of, run_of
 from tests.people import TESTS, Person
+from tests.trust import service, trust_rule
 
 CHANGING = ("audit_event", "django_session")
 """What may change though a call is refused; besides, when a token was last used."""
@@ -72,6 +73,7 @@ class World:
     def __init__(self, house: House) -> None:
         self.house = house
         self.people = house.people
+        trust_rule(user=service(), project=self.people.checkout)
         self.live = house.ordered(name="invoices", environment="default")
         self.ids = self.ids_of(resource_of(house.orders), run=run_of(self.live))
         self.theirs = self.ids_of(resource_of(house.spied), run=Run.objects.get(resource=resource_of(house.spied)))

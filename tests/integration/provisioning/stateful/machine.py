@@ -106,7 +106,7 @@ class ApiAgainstModel(RuleBasedStateMachine):
             "name": name,
             "reason": "The model orders",
         }
-        key = f'"{by}{self.suffix}-{next(_numbers)}"'
+        key = f"{by}{self.suffix}-{next(_numbers)}"
         answer = self._post(by, "requests", body, key=key)
         self._agree(answer, self.model.order(by, project, name, plan))
         if answer.status_code == 202:
