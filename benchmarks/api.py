@@ -72,14 +72,14 @@ def _post(stack: Stack, tokens: Tokens, raw: Reference) -> dict[str, Any]:
     """Order on all projects in turn, then on one; a pair is each of these and the reference."""
     many, one = _orders(tokens), _orders(dict(itertools.islice(tokens.items(), 1)))
     ours, ours_alone, theirs = list[Sample](), list[Sample](), list[Sample]()
-    database = family(stack.pid("control-postgres"))
-    watched = {"service": [*family(stack.pid("api")), *database], "policy": family(stack.pid("policy"))}
+    database = stack.pid("control-postgres")
+    watched = {"service": [stack.pid("api"), database], "policy": [stack.pid("policy")]}
     for port, requests in ((stack.port, many), (raw.port, raw.requests)):
         drive(port, requests, seconds=SECONDS)
     for number in range(PAIRS):
         say(f"POST: {number + 1} of {PAIRS}")
         ours.append(sample_take(stack.port, many, status=ACCEPTED, watched=watched))
-        theirs.append(sample_take(raw.port, raw.requests, status=CREATED, watched={"service": [*raw.pids, *database]}))
+        theirs.append(sample_take(raw.port, raw.requests, status=CREATED, watched={"service": [raw.pid, database]}))
         ours_alone.append(sample_take(stack.port, one, status=ACCEPTED))
     pairs = list(zip(ours, theirs, strict=True))
     return {

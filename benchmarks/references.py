@@ -14,7 +14,6 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from benchmarks.figures import family
 from benchmarks.load import request_bytes
 from benchmarks.raw import tables_make
 from benchmarks.stack import Stack, waited
@@ -30,12 +29,12 @@ class Reference:
 
     Attributes:
         port: Where.
-        pids: Its processes.
+        pid: Its first process; the others are below it.
         requests: What it is asked, again and again.
     """
 
     port: int
-    pids: list[int]
+    pid: int
     requests: Iterator[bytes]
 
 
@@ -44,8 +43,8 @@ def raw_run(stack: Stack) -> Iterator[Reference]:
     """Run R: three rows of one call in one transaction, on the product's own database and as its user."""
     tables_make(stack.setting("DATABASE_OWNER_URL"))
     environ = {"RAW_DATABASE_URL": stack.setting("DATABASE_URL")}
-    with _granian("benchmarks.raw:application", environ, threads=4) as (port, pids):
-        yield Reference(port=port, pids=pids, requests=_raw_requests())
+    with _granian("benchmarks.raw:application", environ, threads=4) as (port, pid):
+        yield Reference(port=port, pid=pid, requests=_raw_requests())
 
 
 def _raw_requests() -> Iterator[bytes]:
@@ -71,13 +70,13 @@ def plain_run(stack: Stack) -> Iterator[Reference]:
         check=True,
     )
     path, token = json.loads(made.stdout)
-    with _granian("benchmarks.plain:application", environ, threads=64) as (port, pids):
+    with _granian("benchmarks.plain:application", environ, threads=64) as (port, pid):
         request = request_bytes("GET", path, token=token, scheme="Token")
-        yield Reference(port=port, pids=pids, requests=itertools.repeat(request))
+        yield Reference(port=port, pid=pid, requests=itertools.repeat(request))
 
 
 @contextmanager
-def _granian(target: str, environ: Mapping[str, str], *, threads: int) -> Iterator[tuple[int, list[int]]]:
+def _granian(target: str, environ: Mapping[str, str], *, threads: int) -> Iterator[tuple[int, int]]:
     port = port_pick(DEFAULT_RANGE)
     program = subprocess.Popen(
         (
@@ -91,7 +90,7 @@ def _granian(target: str, environ: Mapping[str, str], *, threads: int) -> Iterat
     )
     try:
         waited(lambda: not port_is_free(port), seconds=30)
-        yield port, family(program.pid)
+        yield port, program.pid
     finally:
         program.terminate()
         program.wait(30)

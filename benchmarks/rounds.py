@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from benchmarks.figures import cpu_ms
+from benchmarks.figures import cpu_ms, family
 from benchmarks.load import CONNECTIONS, Burst, drive
 
 IS_SHORT = os.environ.get("SHORT", "0") != "0"
@@ -56,18 +56,24 @@ def sample_take(
         port: Where to.
         requests: What.
         status: What each answer has to be.
-        watched: Processes whose CPU time is told, by name.
+        watched: Programs whose CPU time is told, by name: each a list of processes, with all below them.
         connections: How many at once.
 
     Raises:
         RuntimeError: Some answer was another.
     """
-    before = {name: cpu_ms(pids, with_children=True) for name, pids in watched.items()}
+    before = _spent(watched)
     burst = drive(port, requests, seconds=SECONDS, connections=connections)
-    spent = {
-        name: (cpu_ms(pids, with_children=True) - before[name]) / max(burst.count, 1) for name, pids in watched.items()
-    }
+    spent = {name: (total - before[name]) / max(burst.count, 1) for name, total in _spent(watched).items()}
     if set(burst.statuses) != {status}:
         msg = f"answers other than {status}: {dict(burst.statuses)}"
         raise RuntimeError(msg)
     return Sample(burst=burst, cpu_ms=spent)
+
+
+def _spent(watched: Mapping[str, Sequence[int]]) -> dict[str, float]:
+    """Return the CPU time so far; looked up anew each time, for a database starts a process for each connection."""
+    return {
+        name: cpu_ms((each for pid in pids for each in family(pid)), with_children=True)
+        for name, pids in watched.items()
+    }

@@ -25,9 +25,9 @@ def main(teams: int, projects: int) -> None:
 
     caller = system_caller("benchmark")
     tokens = {}
-    for number in range(teams):
-        team = team_create(slug=f"team-{number}", name=f"Team {number}", caller=caller)
-        for part in range(projects):
+    made = [team_create(slug=f"team-{number}", name=f"Team {number}", caller=caller) for number in range(teams)]
+    for part in range(projects):  # neighbors in this order are of different teams
+        for number, team in enumerate(made):
             slug = f"project-{number}-{part}"
             project = project_create(team=team, slug=slug, name=slug, caller=caller)
             user = user_create(username=f"{slug}-developer", caller=caller)
@@ -41,4 +41,5 @@ if __name__ == "__main__":
     from platform_api.embedded.environment import load_into
 
     load_into(os.environ)
+    os.environ["SLIPWAY_ROW_SCOPE"] = "all"  # tenants are made on the platform's account
     main(int(sys.argv[1]), int(sys.argv[2]))
