@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 import msgspec
 from django.db.models import QuerySet
 from django.http import HttpResponse
-from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
@@ -19,6 +18,8 @@ from catalog.selectors.compositions import component_plans
 from catalog.selectors.offerings import offering_get, offerings_visible
 from catalog.selectors.outdated import outdated_of
 from platform_api.core.http.conditions import IF_NONE_MATCH, shown
+from platform_api.core.http.document.headers import OUTDATED
+from platform_api.core.http.document.operations import operation
 from platform_api.core.http.filters import Choice, Filter, Text
 from platform_api.core.http.paging import BY_TIME
 from platform_api.core.http.views import ListView
@@ -275,7 +276,7 @@ class OfferingDetail(APIView):
 
     scopes: ClassVar[dict[str, Scope]] = {"GET": Scope.CATALOG_READ}
 
-    @extend_schema(operation_id="offering_get", responses=OfferingShape, parameters=[IF_NONE_MATCH])
+    @operation("offering_get", responses={200: OfferingShape}, parameters=[IF_NONE_MATCH], headers=OUTDATED)
     def get(self, request: Request, offering: str) -> HttpResponse:
         """Show an offering."""
         found = offering_get(offering=offering)

@@ -10,7 +10,7 @@ from governance.models import Quota
 from governance.selectors.quotas import quotas_of_project, quotas_of_team
 from platform_api.core.http.filters import Filter, FilterInvalidError, Text
 from platform_api.core.http.views import ListView
-from platform_api.core.ids import Prefix, show
+from platform_api.core.ids import Prefix, UnknownIdError, show
 from platform_api.core.shapes import Shape
 from platform_api.tenancy.api.permissions import caller_of
 from platform_api.tenancy.models.scopes import Scope
@@ -37,6 +37,7 @@ class QuotaList(ListView):
     scopes: ClassVar[dict[str, Scope]] = {"GET": Scope.TENANCY_READ}
     noun = "quota"
     shape = QuotaRowShape
+    raises = (UnknownIdError,)
     filters: ClassVar[Mapping[str, Filter]] = {
         "project": Text(description="Slug or id: its quotas and its team's. Give this or team.", **NAME),
         "team": Text(description="Slug or id: the team's own quotas. Give this or project.", **NAME),

@@ -18,7 +18,7 @@ from platform_api.core.ids import PREFIX_OF_KIND, Prefix, UnknownIdError, read, 
 from platform_api.core.shapes import Shape
 from platform_api.tenancy.api.permissions import caller_of
 from platform_api.tenancy.models.scopes import Scope
-from platform_api.tenancy.selectors.projects import audit_scope
+from platform_api.tenancy.selectors.projects import RoleMissingError, audit_scope
 
 
 class ActorShape(Shape):
@@ -113,6 +113,7 @@ class AuditEventList(ListView):
     scopes: ClassVar[dict[str, Scope]] = {"GET": Scope.AUDIT_READ}
     noun = "audit_event"
     shape = EventShape
+    raises = (RoleMissingError,)
     filters: ClassVar[Mapping[str, Filter]] = {
         "object": AnyId(description="Id: only what was done to it.", lookup="object_id"),
         "action": Text(

@@ -25,6 +25,8 @@ class CsrfFailedError(ForbiddenError):
 class SessionAuthentication(BaseAuthentication):
     """A session of the admin site: with all roles of the person, for every use; never beside a token."""
 
+    raises_of_writes = (CsrfFailedError,)
+
     def authenticate(self, request: Request) -> tuple[Caller, None] | None:
         """Return the caller; None where there is no session that counts, so that a token is asked for.
 
