@@ -10,7 +10,7 @@ OFFLINE := DJANGO_SETTINGS_MODULE=platform_api.settings.test DATABASE_URL=postgr
 LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format hostile fuzz bench up down status lock openapi compose-secrets compose-smoke clean
+.PHONY: help install demo test lint format hostile fuzz clients bench up down status lock openapi compose-secrets compose-smoke clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -50,6 +50,9 @@ hostile: $(INSTALLED) ## Attack a stack with hostile values, bodies, addresses a
 fuzz: $(INSTALLED) ## Fuzz a stack from its OpenAPI document, then play 200 lives against the model of it
 	$(BIN)/python -m tests.fuzz
 	LONG=1 $(BIN)/python -m pytest tests/integration/provisioning/stateful
+
+clients: $(INSTALLED) ## Make clients in Python and TypeScript from the documents of a stack, and order with them
+	$(BIN)/python -m tests.clients
 
 bench: $(INSTALLED) ## Measure; NAME=provision says what, and one line of JSON is the result
 	$(if $(NAME),,$(error Say what to measure: make bench NAME=provision))$(BIN)/python -m benchmarks.$(NAME)

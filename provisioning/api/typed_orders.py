@@ -135,7 +135,7 @@ def _plan_choice(plans: list[Plan]) -> Schema:
         "enum": [plan.slug for plan in plans],
         "description": "\n".join(
             f"- `{plan.slug}`: {plan.description} {plan.monthly_amount} {plan.currency} a month, "
-            f"{plan.quota_points} points.{_set_by(plan)}"
+            f"quota points: {plan.quota_points}.{_set_by(plan)}"
             for plan in plans
         ),
     }

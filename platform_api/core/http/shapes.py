@@ -106,7 +106,20 @@ class StructSchema(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
         own: dict[str, Any] = components.pop(self.target.__name__)
         for name, schema in components.items():
             component = ResolvedComponent(  # type: ignore[no-untyped-call]  # drf-spectacular has no types here
-                name=name, type=ResolvedComponent.SCHEMA, object=name, schema={**schema, "title": name}
+                name=name,
+                type=ResolvedComponent.SCHEMA,
+                object=name,
+                schema={**_without_null_defaults(schema), "title": name},
             )
             auto_schema.registry.register_on_missing(component)
-        return own
+        return _without_null_defaults(own)
+
+
+def _without_null_defaults(schema: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what is said best by leaving it out: generated clients would send a null that is a default."""
+    members = schema.get("properties", {})
+    plain = {
+        name: {key: value for key, value in member.items() if not (key == "default" and value is None)}
+        for name, member in members.items()
+    }
+    return {**schema, "properties": plain}
