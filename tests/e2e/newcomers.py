@@ -47,4 +47,5 @@ if __name__ == "__main__":
 
     load_into(os.environ)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "platform_api.settings.development")
+    os.environ["SLIPWAY_ROW_SCOPE"] = "all"
     main(sys.argv[1:])

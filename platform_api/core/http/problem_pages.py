@@ -25,6 +25,7 @@ ELSEWHERE = (
     "platform_api.embedded.",
     "platform_api.process.",
     "platform_api.terraform.",
+    "platform_api.tenancy.selectors.users",
     "catalog.services.publishing",
     "tests.",
 )

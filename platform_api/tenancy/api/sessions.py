@@ -6,11 +6,11 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication, CSRFCheck
 from rest_framework.request import Request
 
-from platform_api.core import correlation
+from platform_api.core import correlation, row_scope
 from platform_api.core.callers import Caller
 from platform_api.core.errors import ForbiddenError
 from platform_api.core.http.browsers import is_of_a_program
-from platform_api.tenancy.selectors.callers import caller_of_person
+from platform_api.tenancy.selectors.callers import caller_of_person, row_scope_of
 from platform_api.tenancy.services.sessions import person_of_session
 
 
@@ -28,7 +28,7 @@ class SessionAuthentication(BaseAuthentication):
     raises_of_writes = (CsrfFailedError,)
 
     def authenticate(self, request: Request) -> tuple[Caller, None] | None:
-        """Return the caller; None where there is no session that counts, so that a token is asked for.
+        """Return the caller, and let the rest of the exchange touch their rows; None without a session that counts.
 
         Raises:
             CsrfFailedError: It would change something, and another site may have made it.
@@ -41,7 +41,10 @@ class SessionAuthentication(BaseAuthentication):
             return None
         _require_csrf(plain)
         ip = plain.META.get("REMOTE_ADDR")
-        return caller_of_person(user=person, ip=ip, correlation_id=correlation.current()), None
+        with row_scope.platform():  # whose rows are theirs is known only afterwards
+            caller = caller_of_person(user=person, ip=ip, correlation_id=correlation.current())
+        row_scope.enter(row_scope_of(caller))
+        return caller, None
 
     def authenticate_header(self, request: Request) -> str:
         """Name the scheme, so that a refusal is a 401."""

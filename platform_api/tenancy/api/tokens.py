@@ -179,7 +179,7 @@ class TokenList(ListView):
         """Return the tokens that the caller may see; the caller's own, where nobody is named."""
         caller = caller_of(request)
         rows = tokens_visible(caller=caller)
-        return rows if "user" in filters else rows.filter(user_id=caller.user_id)
+        return rows if "user" in request.query_params else rows.filter(user_id=caller.user_id)
 
     def show(self, row: ApiToken) -> TokenShape:
         """Return one token in its shape."""

@@ -92,12 +92,19 @@ READING = api((*MEMBERS, *OVERSEERS), strangers=Outcome.NOT_FOUND)
 WRITING = api(WRITERS, strangers=Outcome.NOT_FOUND)
 REVEALING = api((*ADMINS, Who.PROJECT_DEVELOPER), strangers=Outcome.NOT_FOUND)
 ORDERING = api(WRITERS, strangers=Outcome.REFUSED)
+OWNING = api((Who.PROJECT_DEVELOPER,), strangers=Outcome.NOT_FOUND, others=Outcome.NOT_FOUND)
+"""Of tokens, which belong to who holds them; of the overseers, who see all, each line says what more they may."""
 AUDITING = api((*ADMINS, *OVERSEERS), strangers=Outcome.FORBIDDEN)
 
 OVERSEEING = site(Outcome.ALLOWED, Outcome.ALLOWED)
 MANAGING = site(Outcome.FORBIDDEN, Outcome.ALLOWED)
 NOBODY = site(Outcome.FORBIDDEN, Outcome.FORBIDDEN)
 ONLY_READ = site(Outcome.NOT_TAKEN, Outcome.NOT_TAKEN)
+ENROLLING: Access = {
+    **EVERYBODY,
+    **dict.fromkeys((*WITHOUT_TOKEN, Who.UNSCOPED, Who.CI, Who.STRANGE_SERVICE), Outcome.NOT_FOUND),
+}
+"""Of people who have a session and no second factor yet."""
 NOTHING_THERE = site(Outcome.NOT_FOUND, Outcome.NOT_FOUND)
 
 
@@ -124,6 +131,7 @@ class Route:
 
 API_ROUTES = (
     Route("GET", "/api/v1/audit-events", AUDITING, Scope.AUDIT_READ),
+    Route("POST", "/api/v1/auth/oidc/exchange", dict.fromkeys(Who, Outcome.UNAUTHENTICATED)),
     Route("GET", "/api/v1/environments/{environment_id}", READING, Scope.RESOURCES_READ),
     Route("DELETE", "/api/v1/environments/{environment_id}", WRITING, Scope.REQUESTS_WRITE, 202),
     Route("GET", "/api/v1/offerings", ANY_TOKEN, Scope.CATALOG_READ),
@@ -151,21 +159,51 @@ API_ROUTES = (
     Route("GET", "/api/v1/runs/{run_id}/log", READING, Scope.REQUESTS_READ),
     Route("POST", "/api/v1/runs/{run_id}/cancel", WRITING, Scope.REQUESTS_WRITE, 202),
     Route("GET", "/api/v1/teams", LISTING, Scope.TENANCY_READ),
+    Route("GET", "/api/v1/tokens", LISTING, Scope.TENANCY_READ),
+    Route("POST", "/api/v1/tokens", ANY_TOKEN, Scope.TENANCY_WRITE, 201),
+    Route("GET", "/api/v1/tokens/current", {**ANY_TOKEN, Who.UNSCOPED: Outcome.ALLOWED}),
+    Route(
+        "GET", "/api/v1/tokens/{token_id}", {**OWNING, **dict.fromkeys(OVERSEERS, Outcome.ALLOWED)}, Scope.TENANCY_READ
+    ),
+    Route(
+        "DELETE",
+        "/api/v1/tokens/{token_id}",
+        {**OWNING, Who.AUDITOR: Outcome.FORBIDDEN, Who.PLATFORM_ADMIN: Outcome.ALLOWED},
+        Scope.TENANCY_WRITE,
+        204,
+    ),
+    Route(
+        "POST",
+        "/api/v1/tokens/{token_id}/rotate",
+        {**OWNING, **dict.fromkeys(OVERSEERS, Outcome.FORBIDDEN)},
+        Scope.TENANCY_WRITE,
+        201,
+    ),
 )
 
 OPEN_ROUTES = (
     Route("GET", "/docs/", EVERYBODY),
     Route("GET", "/docs/openapi.yaml", EVERYBODY),
+    Route("GET", "/docs/problems/", EVERYBODY),
+    Route("GET", "/docs/problems/{code}", EVERYBODY),
     Route("GET", "/favicon.ico", EVERYBODY, status=301),
     Route("GET", "/health/live", EVERYBODY),
     Route("GET", "/health/ready", EVERYBODY),
+    Route("GET", "/metrics", dict.fromkeys(Who, Outcome.NOT_FOUND)),
 )
 
 SITE_ROUTES = (
     Route("GET", "/admin/", OVERSEEING),
     Route("GET", "/admin/login/", EVERYBODY, status=None),
     Route("POST", "/admin/login/", EVERYBODY, status=None),
-    Route("POST", "/admin/logout/", OVERSEEING, status=302),
+    Route("POST", "/admin/logout/", EVERYBODY, status=302),
+    Route("GET", "/admin/login/code/", EVERYBODY, status=302),
+    Route("POST", "/admin/login/code/", EVERYBODY, status=302),
+    Route("GET", "/admin/login/enroll/", EVERYBODY, status=None),
+    Route("POST", "/admin/login/enroll/", EVERYBODY, status=None),
+    Route("GET", "/admin/login/enroll/qr.svg", ENROLLING),
+    Route("GET", "/admin/sign-on/", dict.fromkeys(Who, Outcome.NOT_FOUND)),
+    Route("GET", "/admin/sign-on/callback/", dict.fromkeys(Who, Outcome.NOT_FOUND)),
     Route("GET", "/admin/find/", OVERSEEING, status=302),
     Route("GET", "/admin/id/{shown}/", OVERSEEING, status=302),
     Route("GET", "/admin/{any}/", OVERSEEING),

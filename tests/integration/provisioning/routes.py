@@ -20,6 +20,7 @@ KINDS = {
     "request_id": Prefix.PROVISIONING_REQUEST,
     "resource_id": Prefix.RESOURCE,
     "run_id": Prefix.RUN,
+    "token_id": Prefix.API_TOKEN,
 }
 """What the parameters of addresses are names of."""
 

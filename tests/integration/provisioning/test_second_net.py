@@ -1,6 +1,8 @@
 """PostgreSQL holds the service to its caller's rows, also where a query of ours asks for everybody's."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -36,13 +38,16 @@ COMMON = {
     "django_session": "sessions of the admin site, whose keys nobody can guess",
     "guardian_groupobjectpermission": "always empty",
     "guardian_userobjectpermission": "always empty",
+    "generation": "numbers that say that something has changed",
     "lifecycle_move": "which moves there are",
+    "log_in_throttle": "counts by digests of names and addresses, before there is a caller",
     "offering": "the catalog is everybody's",
     "offering_version": "the catalog is everybody's",
     "plan": "the catalog is everybody's",
     "tenancy_user": "people are of no team, and no route lists them",
     "tenancy_user_groups": "as people",
     "tenancy_user_user_permissions": "always empty",
+    "used_identity": "digests of tokens of CI jobs, before there is a caller",
 }
 """Tables without a policy, and why none is needed."""
 
@@ -79,6 +84,27 @@ def test_a_connection_that_says_nothing_sees_nothing(world: World) -> None:
             raw.execute("SELECT set_config('slipway.scope', 'all', true)")
             assert raw.execute("SELECT count(*) > 0 FROM resource").fetchone() == (True,)
         assert raw.execute("SELECT count(*) FROM resource").fetchone() == (0,)
+
+
+@pytest.mark.parametrize(("entry", "expected"), [("platform_api.wsgi", "nothing"), ("platform_api.celery", "all")])
+def test_the_api_never_connects_with_everything_in_scope_and_workers_do(entry: str, expected: str) -> None:
+    script = (
+        f"import {entry}; from django.conf import settings as s; print(s.DATABASES['default']['OPTIONS']['row_scope'])"
+    )
+    given = {"SLIPWAY_ROW_SCOPE": "all"} if expected == "nothing" else {}
+    inherited = {name: value for name, value in os.environ.items() if name != "SLIPWAY_ROW_SCOPE"}
+    settings = {"DJANGO_SETTINGS_MODULE": "platform_api.settings.development"}
+    told = subprocess.run(
+        [sys.executable, "-c", script], env=inherited | settings | given, capture_output=True, text=True, check=True
+    )
+    assert told.stdout.strip() == expected
+
+
+@pytest.mark.parametrize("text", ["", "{}", "{NULL}", "ALL", "all ", "nothing"])
+def test_whatever_is_not_a_scope_is_nothing(world: World, text: str) -> None:
+    with undone(), connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('slipway.scope', %s, true)", [text])
+        assert set(counted().values()) == {0}
 
 
 @pytest.fixture

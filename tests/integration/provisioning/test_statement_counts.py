@@ -35,7 +35,7 @@ def sent(queries: CaptureQueriesContext) -> list[str]:
 def test_an_order_is_one_statement(house: House, environment: str) -> None:
     house.ordered(name="first", environment=environment)
     with CaptureQueriesContext(connection) as queries:
-        answer = house.order(name="second", environment=environment, key='"second"')
+        answer = house.order(name="second", environment=environment, key="second")
     assert answer.status_code == 202
     (statement,) = sent(queries)
     assert "refuse_unless" in statement

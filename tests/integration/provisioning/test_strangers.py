@@ -25,7 +25,7 @@ OWNED = {name: kind for name, kind in KINDS.items() if name not in {"name", "off
 DETAILS = [(route, name) for route, name in NAMING if name in OWNED]
 LISTED = [route for route in API_ROUTES if route.method == "GET" and route.path in LISTS]
 SUBMIT = next(route for route in API_ROUTES if (route.method, route.path) == ("POST", "/api/v1/requests"))
-VARYING = {"Correlation-Id", "Content-Length"}
+VARYING = {"Correlation-Id", "Content-Length", "traceparent", "RateLimit"}
 
 
 def told(answer: HttpResponse, *named: str) -> tuple[Any, ...]:

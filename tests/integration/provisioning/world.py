@@ -13,7 +13,7 @@ from django.test import Client
 
 from platform_api.core import clock
 from platform_api.core.ids import Prefix, show
-from platform_api.tenancy.models import ApiToken, Project, Team
+from platform_api.tenancy.models import ApiToken, Project, Team, User
 from platform_api.tenancy.models.access import Route, Who
 from platform_api.tenancy.models.roles import Role
 from platform_api.tenancy.models.scopes import ALL, Scope
@@ -26,6 +26,7 @@ from provisioning.models import Environment, ProvisioningRequest, Resource, Run
 from tests import databases
 from tests.integration.provisioning.house import House, ask, resource_of, run_of
 from tests.people import TESTS, Person
+from tests.trust import service, trust_rule
 
 CHANGING = ("audit_event", "django_session")
 """What may change though a call is refused; besides, when a token was last used."""
@@ -38,14 +39,19 @@ class Example:
     body: object = None
     query: dict[str, str] = field(default_factory=dict)
     ids: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
 
 
 EXAMPLES: dict[str, Example] = {
     "DELETE /api/v1/environments/{environment_id}": Example(query={"confirm": "staging"}),
     "PUT /api/v1/projects/{project}/environments/{name}": Example({}, ids={"name": "fresh"}),
     "DELETE /api/v1/projects/{project}/environments/{name}": Example(query={"confirm": "staging"}),
+    "POST /api/v1/auth/oidc/exchange": Example({"token": "no.such.token"}),
+    "POST /api/v1/tokens": Example({"name": "made", "scopes": ["tenancy:write"]}),
+    "GET /docs/problems/{code}": Example(ids={"code": "not_found"}),
     "GET /api/v1/quotas": Example(query={"project": "checkout"}),
     "POST /api/v1/requests": Example(ask(name="fresh")),
+    "PATCH /api/v1/resources/{resource_id}": Example({}, headers={"If-Match": "*"}),
     "DELETE /api/v1/resources/{resource_id}": Example(query={"confirm": "orders"}),
 }
 """Of routes whose addresses do not say it all."""
@@ -67,6 +73,7 @@ class World:
     def __init__(self, house: House) -> None:
         self.house = house
         self.people = house.people
+        trust_rule(user=service(), project=self.people.checkout)
         self.live = house.ordered(name="invoices", environment="default")
         self.ids = self.ids_of(resource_of(house.orders), run=run_of(self.live))
         self.theirs = self.ids_of(resource_of(house.spied), run=Run.objects.get(resource=resource_of(house.spied)))
@@ -77,6 +84,7 @@ class World:
     def ids_of(self, resource: Resource, *, run: Run) -> dict[str, str]:
         """Return what stands in addresses for things of a resource's project."""
         request = ProvisioningRequest.objects.filter(resource=resource).earliest("pk")
+        owner = User.objects.get(pk=str(resource.created_by_id))
         return {
             "environment_id": show(Prefix.ENVIRONMENT, resource.environment_id),
             "name": resource.environment.name,
@@ -85,6 +93,7 @@ class World:
             "request_id": show(Prefix.PROVISIONING_REQUEST, request.pk),
             "resource_id": show(Prefix.RESOURCE, resource.pk),
             "run_id": show(Prefix.RUN, run.pk),
+            "token_id": show(Prefix.API_TOKEN, owner.api_tokens.earliest("pk").pk),
         }
 
     @cached_property
@@ -115,7 +124,7 @@ class World:
         """Make a call as its example says; ids may differ."""
         example = example_of(route)
         address = route.path.format(**{**self.ids, **example.ids, **ids})
-        options: dict[str, Any] = {"query_params": example.query}
+        options: dict[str, Any] = {"query_params": example.query, "headers": example.headers}
         if example.body is not None:
             options |= {"data": example.body, "content_type": "application/json"}
         method = getattr(client or self.client(who, route), route.method.lower())

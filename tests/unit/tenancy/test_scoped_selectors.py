@@ -36,6 +36,8 @@ EVERYBODYS = {
     "resources_listed": "lists of overseers",
     "run_log": "page of an overseer",
     "runs_told": "lists of overseers",
+    "trust_rule_for": "recognizes a CI job, before there is a caller",
+    "_shown": "what of tokens is ever shown; tokens_visible narrows it",
     "_holdings_statement": "holdings of a subject whose quotas a service has locked",
 }
 """Selectors that begin with neither a caller nor a thing that a caller was shown, and whom they serve."""

@@ -19,6 +19,7 @@ from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.debug import sensitive_post_parameters
 
 from platform_api.audit.services.refusals import refusal_record
+from platform_api.core import row_scope
 from platform_api.core.errors import SlipwayError, UnavailableError
 from platform_api.core.http import problems
 from platform_api.core.http.errors import MethodNotAllowedError, RouteMissingError, as_slipway_error
@@ -230,7 +231,8 @@ class EntrySite(AdminSite):
             if is_of_sign_on not in {None, settings.SIGN_ON is not None}:
                 return self.refuse(request, RouteMissingError())
             try:
-                return view(request)
+                with row_scope.platform():  # who comes is known only afterwards
+                    return view(request)
             except (SlipwayError, Http404) as exc:
                 error = as_slipway_error(exc)
                 if is_of_sign_on and not isinstance(error, UnavailableError):

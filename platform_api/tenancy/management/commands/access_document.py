@@ -37,7 +37,8 @@ SITE = """
 
 It knows sessions and no tokens, and lets in auditors and platform admins alone. `{read}` stands for each list that is
 only read, `{made}` for each whose things platform admins make, `{managed}` for each that they change, too, `{any}` for
-each of all.
+each of all. Where people log in by password the addresses of the sign-on are not there, as said here, and with a
+sign-on those of codes and enrolment are not.
 """
 
 

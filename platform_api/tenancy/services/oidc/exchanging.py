@@ -2,7 +2,7 @@
 
 from django.db import IntegrityError, transaction
 
-from platform_api.core import clock
+from platform_api.core import clock, row_scope
 from platform_api.core.callers import Caller, CallerKind
 from platform_api.core.errors import ForbiddenError
 from platform_api.tenancy.models import TrustRule, UsedIdentity
@@ -39,6 +39,11 @@ def identity_exchange(*, presented: str, ip: str | None, correlation_id: str) ->
         IssuerKeysError: Nothing can be said about it at present.
     """
     identity = identity_verify(presented=presented)
+    with row_scope.platform():  # who calls is known only afterwards
+        return _exchange(identity, ip=ip, correlation_id=correlation_id)
+
+
+def _exchange(identity: CiIdentity, *, ip: str | None, correlation_id: str) -> IssuedToken:
     rule = trust_rule_for(identity)
     if rule is None:
         raise IdentityNotTrustedError(_echo(identity), evidence=identity.claims())
