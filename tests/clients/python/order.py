@@ -36,7 +36,7 @@ def sound(answer: Answer | Problem | OfferingProblem | None) -> Answer:
 def finished(client: AuthenticatedClient, request_id: str) -> RequestShape:
     """Wait until a request is final; each call is held for as long as the service allows."""
     while True:
-        found = sound(request_get.sync(request_id, client=client, wait=WAIT_SECONDS))
+        found: RequestShape = sound(request_get.sync(request_id, client=client, wait=WAIT_SECONDS))
         if found.completed_at is not None or found.status not in {"fulfilling", "pending_approval"}:
             return found
 
