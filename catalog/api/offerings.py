@@ -24,7 +24,7 @@ from platform_api.core.http.filters import Choice, Filter, Text
 from platform_api.core.http.paging import BY_TIME
 from platform_api.core.http.views import ListView
 from platform_api.core.ids import Prefix, show
-from platform_api.core.shapes import Cost, Shape
+from platform_api.core.shapes import Cost, OfferingId, Shape
 from platform_api.tenancy.api.permissions import caller_of
 from platform_api.tenancy.models.scopes import Scope
 
@@ -41,6 +41,8 @@ class PlanOfOfferingShape(Shape):
     status: str
     cost: Cost
     points: int
+    """What one takes of the quota."""
+
     parameters: dict[str, Any]
     limits: dict[str, Any]
 
@@ -129,7 +131,7 @@ class CompositionShape(Shape):
 class OfferingShape(Shape):
     """An offering as its current version says it; a composed one has components, and no plans."""
 
-    id: str
+    id: OfferingId
     slug: str
     title: str
     kind: str
@@ -140,9 +142,13 @@ class OfferingShape(Shape):
     links: OfferingLinksShape
     tags: list[str]
     version: str
+    """The newest published one; what is ordered where none is named."""
+
     versions: list[VersionShape]
     plans: list[PlanOfOfferingShape]
     parameters_schema: dict[str, Any]
+    """What may be set, as JSON Schema 2020-12."""
+
     outputs: list[OutputShape]
     composition: CompositionShape | None
     components: list[ComponentOfOfferingShape] | None

@@ -11,7 +11,7 @@ from governance.selectors.quotas import quotas_of_project, quotas_of_team
 from platform_api.core.http.filters import Filter, FilterInvalidError, Text
 from platform_api.core.http.views import ListView
 from platform_api.core.ids import Prefix, UnknownIdError, show
-from platform_api.core.shapes import Shape
+from platform_api.core.shapes import QuotaId, Shape
 from platform_api.tenancy.api.permissions import caller_of
 from platform_api.tenancy.models.scopes import Scope
 
@@ -19,12 +19,18 @@ from platform_api.tenancy.models.scopes import Scope
 class QuotaRowShape(Shape):
     """A limit, and what stands against it; ``reserved`` and ``used`` never overlap."""
 
-    id: str
+    id: QuotaId
     scope: str
+    """Whose it is, e.g. `project:checkout`."""
+
     kind: str
     limit: int
     reserved: int
+    """By what is being made."""
+
     used: int
+    """By what is there."""
+
     version: int
 
 

@@ -15,7 +15,7 @@ from platform_api.core.http.filters import Filter, Named
 from platform_api.core.http.paging import BY_TIME
 from platform_api.core.http.views import ListView
 from platform_api.core.ids import Prefix, show
-from platform_api.core.shapes import Shape
+from platform_api.core.shapes import ProjectId, Shape, TeamId
 from platform_api.tenancy.api.permissions import caller_of
 from platform_api.tenancy.models import Project, Team
 from platform_api.tenancy.models.scopes import Scope
@@ -27,7 +27,7 @@ BY_SLUG = {**BY_TIME, "slug": "slug"}
 class TeamShape(Shape):
     """A team."""
 
-    id: str
+    id: TeamId
     slug: str
     name: str
     created_at: datetime
@@ -36,10 +36,12 @@ class TeamShape(Shape):
 class ProjectShape(Shape):
     """A project."""
 
-    id: str
+    id: ProjectId
     slug: str
     name: str
     team: str
+    """Slug of the team that owns it."""
+
     created_at: datetime
 
 

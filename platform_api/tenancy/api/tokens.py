@@ -16,7 +16,7 @@ from platform_api.core.http.filters import Filter, Named
 from platform_api.core.http.shapes import body_read, shape_response
 from platform_api.core.http.views import ListView
 from platform_api.core.ids import Prefix, show
-from platform_api.core.shapes import Body, Shape
+from platform_api.core.shapes import Body, Shape, TokenId
 from platform_api.idempotency.api.keys import KEY_PARAMETER, order_key_of
 from platform_api.idempotency.services.keys import OrderKey
 from platform_api.tenancy.api.permissions import AnyToken, caller_of
@@ -35,7 +35,7 @@ from platform_api.tenancy.services.own_tokens import (
     own_token_rotate,
     token_url,
 )
-from platform_api.tenancy.services.tokens import IssuedToken
+from platform_api.tenancy.services.tokens import IssuedToken, TokenBindingError, TokenLifeError
 
 NO_CONTENT = 204
 SECRET_MADE = ("Location", "Cache-Control")
@@ -61,8 +61,8 @@ class TokenShape(Shape):
     recognize the secret by.
     """
 
-    id: str
-    family: str
+    id: TokenId
+    family: TokenId
     name: str
     kind: Literal["pat", "svc", "ci"]
     begins_with: str
@@ -190,7 +190,7 @@ class TokenList(ListView):
         request=TokenBody,
         responses={201: TokenMadeShape},
         parameters=[KEY_PARAMETER],
-        raises=(SecretShownError,),
+        raises=(SecretShownError, TokenLifeError, TokenBindingError),
         headers=SECRET_MADE,
     )
     def post(self, request: Request) -> HttpResponse:

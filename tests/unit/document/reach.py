@@ -15,7 +15,7 @@ from typing import Any
 
 from platform_api.core.errors import SlipwayError
 
-ROOMS = ("platform_api", "provisioning", "catalog", "governance")
+ROOMS = ("platform_api", "provisioning", "catalog", "governance", "tests")
 Errors = frozenset[type[SlipwayError]]
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from platform_api.core.ids import Prefix, show
+from platform_api.core.ids import Prefix, pattern_of, show
 
 _NUMBER = UUID("019a7b2c-1d2e-7f40-8a51-6b7c8d9e0f10")
 """A UUIDv7 that nothing has."""
@@ -19,12 +19,7 @@ def example_id(prefix: Prefix) -> str:
 
 def id_schema(prefix: Prefix) -> dict[str, Any]:
     """Return what ids of a kind look like, as JSON Schema."""
-    return {"type": "string", "pattern": id_pattern(prefix), "maxLength": len(prefix.value) + 27}
-
-
-def id_pattern(prefix: Prefix) -> str:
-    """Return what ids of a kind look like, as a pattern."""
-    return rf"^{prefix.value}_[0-7][0-9a-hjkmnp-tv-z]{{25}}$"
+    return {"type": "string", "pattern": pattern_of(prefix), "maxLength": len(prefix.value) + 27}
 
 
 def _by_id(prefix: Prefix, what: str) -> dict[str, Any]:
