@@ -22,7 +22,12 @@ NOT_FROM_HERE = {
     # A short form is handed on as a request, but never as one for something new.
     **dict.fromkeys(("name_taken", "connection_missing", "environment_closed", "environment_closing"), SHORT_FORMS),
     # Who makes a token is there and may; one that follows on another has its life and its binding.
-    **dict.fromkeys(JUDGED_BEFORE, MAKE_TOKENS),
+    "token_owner_inactive": MAKE_TOKENS,
+    "token_kind_refused": MAKE_TOKENS,
+    "token_life_refused": MAKE_TOKENS - {"token_issue"},
+    "token_binding_refused": MAKE_TOKENS - {"token_issue"},
+    # A team or project that is not there is a finding of its own.
+    "not_found": {"token_issue"},
     # PUT and DELETE are safe to repeat, and need no key.
     "missing_idempotency_key": {
         *("environment_ensure", "environment_delete", "environment_named_delete", "resource_deprovision")
