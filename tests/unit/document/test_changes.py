@@ -55,8 +55,6 @@ OLD: Json = {
     },
 }
 
-MAKE = "POST /things"
-
 
 def operation(document: Json) -> Json:
     made: Json = document["paths"]["/things"]["post"]
@@ -152,7 +150,7 @@ def test_a_document_does_not_differ_from_itself() -> None:
 
 def test_a_change_is_told_with_its_place() -> None:
     (found,) = changed(BREAKING["a text may be less long"])
-    assert found == Change(f"{MAKE} body /name", "maxLength is 20, was 40", is_breaking=True)
+    assert found == Change("Body, sent: /name", "maxLength is 20, was 40", is_breaking=True)
 
 
 def test_a_file_that_is_no_document_is_refused(tmp_path: Any) -> None:

@@ -30,7 +30,7 @@ class Change:
     """One difference.
 
     Attributes:
-        where: Operation, and the place in it.
+        where: Operation, or a schema that several share, and the place in it.
         what: The difference, in words.
         is_breaking: Whether a client of the old document may fail.
     """
@@ -133,7 +133,8 @@ class _Comparison:
         name = str(old.get("$ref", ""))
         if name and name in seen:
             return
-        seen |= {name}
+        if name:  # told once, however many operations use it
+            seen, where = seen | {name}, f"{name.rpartition('/')[2]}, {way}:"
         old, new = self._resolved(self.old, old), self._resolved(self.new, new)
         yield from _types(where, old, new, way)
         yield from _bounds(where, old, new, way)
