@@ -10,7 +10,7 @@ OFFLINE := DJANGO_SETTINGS_MODULE=platform_api.settings.test DATABASE_URL=postgr
 LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format hostile fuzz bench up down status lock openapi compose-secrets compose-smoke clean
+.PHONY: help install demo test lint format hostile fuzz clients bench up down status lock openapi openapi-changes compose-secrets compose-smoke clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -38,7 +38,9 @@ lint: $(INSTALLED) ## Check rooms, style, types, migrations and the OpenAPI docu
 	$(BIN)/mypy
 	$(OFFLINE) makemigrations --check --dry-run
 	$(OFFLINE) spectacular --fail-on-warn --validate --file .venv/openapi.yaml
-	@diff -u docs/openapi.yaml .venv/openapi.yaml || { echo "docs/openapi.yaml is behind the code: run make openapi, and look at the difference"; exit 1; }
+	@diff -q docs/openapi.yaml .venv/openapi.yaml >/dev/null || { $(OFFLINE) openapi_changes docs/openapi.yaml .venv/openapi.yaml; \
+		echo "docs/openapi.yaml is behind the code: run make openapi, and look at the difference"; exit 1; }
+	@$(MAKE) --no-print-directory openapi-changes
 
 format: $(INSTALLED) ## Mend what the linters can mend
 	$(BIN)/ruff check --fix .
@@ -50,6 +52,9 @@ hostile: $(INSTALLED) ## Attack a stack with hostile values, bodies, addresses a
 fuzz: $(INSTALLED) ## Fuzz a stack from its OpenAPI document, then play 200 lives against the model of it
 	$(BIN)/python -m tests.fuzz
 	LONG=1 $(BIN)/python -m pytest tests/integration/provisioning/stateful
+
+clients: $(INSTALLED) ## Make clients in Python and TypeScript from the documents of a stack, and order with them
+	$(BIN)/python -m tests.clients
 
 bench: $(INSTALLED) ## Measure; NAME=provision says what, and one line of JSON is the result
 	$(if $(NAME),,$(error Say what to measure: make bench NAME=provision))$(BIN)/python -m benchmarks.$(NAME)
@@ -65,6 +70,12 @@ status: $(INSTALLED) ## Say what runs
 
 openapi: $(INSTALLED) ## Write docs/openapi.yaml anew
 	$(OFFLINE) spectacular --fail-on-warn --validate --file docs/openapi.yaml
+
+openapi-changes: $(INSTALLED) ## Say what the document's newest change, or all since SINCE=v1.2.0, breaks
+	@old=$(if $(SINCE),$(SINCE),$$(git log -2 --format=%h -- docs/openapi.yaml 2>/dev/null | tail -1)); \
+		if git show "$$old:docs/openapi.yaml" >.venv/openapi-old.yaml 2>/dev/null; \
+		then $(OFFLINE) openapi_changes .venv/openapi-old.yaml docs/openapi.yaml; \
+		else echo "There is no earlier docs/openapi.yaml here to compare with"; fi
 
 lock: $(INSTALLED) ## Pin the dependencies of pyproject.toml anew
 	$(LOCK) pyproject.toml --extra embedded -o requirements/runtime.txt

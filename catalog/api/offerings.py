@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 import msgspec
 from django.db.models import QuerySet
 from django.http import HttpResponse
-from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
@@ -19,11 +18,13 @@ from catalog.selectors.compositions import component_plans
 from catalog.selectors.offerings import offering_get, offerings_visible
 from catalog.selectors.outdated import outdated_of
 from platform_api.core.http.conditions import IF_NONE_MATCH, shown
+from platform_api.core.http.document.headers import OUTDATED
+from platform_api.core.http.document.operations import operation
 from platform_api.core.http.filters import Choice, Filter, Text
 from platform_api.core.http.paging import BY_TIME
 from platform_api.core.http.views import ListView
 from platform_api.core.ids import Prefix, show
-from platform_api.core.shapes import Cost, Shape
+from platform_api.core.shapes import Cost, OfferingId, Shape
 from platform_api.tenancy.api.permissions import caller_of
 from platform_api.tenancy.models.scopes import Scope
 
@@ -40,6 +41,8 @@ class PlanOfOfferingShape(Shape):
     status: str
     cost: Cost
     points: int
+    """What one takes of the quota."""
+
     parameters: dict[str, Any]
     limits: dict[str, Any]
 
@@ -128,7 +131,7 @@ class CompositionShape(Shape):
 class OfferingShape(Shape):
     """An offering as its current version says it; a composed one has components, and no plans."""
 
-    id: str
+    id: OfferingId
     slug: str
     title: str
     kind: str
@@ -139,9 +142,13 @@ class OfferingShape(Shape):
     links: OfferingLinksShape
     tags: list[str]
     version: str
+    """The newest published one; what is ordered where none is named."""
+
     versions: list[VersionShape]
     plans: list[PlanOfOfferingShape]
     parameters_schema: dict[str, Any]
+    """What may be set, as JSON Schema 2020-12."""
+
     outputs: list[OutputShape]
     composition: CompositionShape | None
     components: list[ComponentOfOfferingShape] | None
@@ -275,7 +282,7 @@ class OfferingDetail(APIView):
 
     scopes: ClassVar[dict[str, Scope]] = {"GET": Scope.CATALOG_READ}
 
-    @extend_schema(operation_id="offering_get", responses=OfferingShape, parameters=[IF_NONE_MATCH])
+    @operation("offering_get", responses={200: OfferingShape}, parameters=[IF_NONE_MATCH], headers=OUTDATED)
     def get(self, request: Request, offering: str) -> HttpResponse:
         """Show an offering."""
         found = offering_get(offering=offering)

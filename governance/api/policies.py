@@ -3,12 +3,12 @@
 from typing import ClassVar
 
 from django.http import HttpResponse
-from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from governance.services.policies import policy_set_get
+from governance.services.policies import PolicySetUnavailableError, policy_set_get
 from platform_api.core.http.conditions import IF_NONE_MATCH, shown
+from platform_api.core.http.document.operations import operation
 from platform_api.core.shapes import Shape
 from platform_api.tenancy.models.scopes import Scope
 
@@ -36,7 +36,9 @@ class PolicySetDetail(APIView):
 
     scopes: ClassVar[dict[str, Scope]] = {"GET": Scope.CATALOG_READ}
 
-    @extend_schema(operation_id="policies_get", responses=PolicySetShape, parameters=[IF_NONE_MATCH])
+    @operation(
+        "policies_get", responses={200: PolicySetShape}, parameters=[IF_NONE_MATCH], raises=(PolicySetUnavailableError,)
+    )
     def get(self, request: Request) -> HttpResponse:
         """Show the policy set."""
         found = policy_set_get()

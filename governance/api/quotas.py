@@ -10,8 +10,8 @@ from governance.models import Quota
 from governance.selectors.quotas import quotas_of_project, quotas_of_team
 from platform_api.core.http.filters import Filter, FilterInvalidError, Text
 from platform_api.core.http.views import ListView
-from platform_api.core.ids import Prefix, show
-from platform_api.core.shapes import Shape
+from platform_api.core.ids import Prefix, UnknownIdError, show
+from platform_api.core.shapes import QuotaId, Shape
 from platform_api.tenancy.api.permissions import caller_of
 from platform_api.tenancy.models.scopes import Scope
 
@@ -19,12 +19,18 @@ from platform_api.tenancy.models.scopes import Scope
 class QuotaRowShape(Shape):
     """A limit, and what stands against it; ``reserved`` and ``used`` never overlap."""
 
-    id: str
+    id: QuotaId
     scope: str
+    """Whose it is, e.g. `project:checkout`."""
+
     kind: str
     limit: int
     reserved: int
+    """By what is being made."""
+
     used: int
+    """By what is there."""
+
     version: int
 
 
@@ -37,6 +43,7 @@ class QuotaList(ListView):
     scopes: ClassVar[dict[str, Scope]] = {"GET": Scope.TENANCY_READ}
     noun = "quota"
     shape = QuotaRowShape
+    raises = (UnknownIdError,)
     filters: ClassVar[Mapping[str, Filter]] = {
         "project": Text(description="Slug or id: its quotas and its team's. Give this or team.", **NAME),
         "team": Text(description="Slug or id: the team's own quotas. Give this or project.", **NAME),

@@ -72,6 +72,11 @@ def show(prefix: Prefix, value: UUID) -> str:
     return str(TypeID.from_uuid(uuid_utils.UUID(int=value.int), prefix=prefix.value))
 
 
+def pattern_of(prefix: Prefix) -> str:
+    """Return what ids of a kind look like, as a pattern."""
+    return rf"^{prefix.value}_[0-7][0-9a-hjkmnp-tv-z]{{25}}$"
+
+
 def parse(prefix: Prefix, text: str) -> UUID:
     """Read an id of one kind.
 

@@ -1,9 +1,40 @@
 """Shapes: what goes in and out, as typed structs; one class is the parser, the encoder and the document of the API."""
 
+from collections.abc import Iterable
 from decimal import Decimal
-from typing import Self
+from typing import Annotated, Self
 
 import msgspec
+from msgspec import Meta
+
+from platform_api.core.ids import Prefix, pattern_of
+
+
+def _id(prefix: Prefix) -> Meta:
+    return Meta(pattern=pattern_of(prefix))
+
+
+EnvironmentId = Annotated[str, _id(Prefix.ENVIRONMENT)]
+EventId = Annotated[str, _id(Prefix.AUDIT_EVENT)]
+OfferingId = Annotated[str, _id(Prefix.OFFERING)]
+ProjectId = Annotated[str, _id(Prefix.PROJECT)]
+QuotaId = Annotated[str, _id(Prefix.QUOTA)]
+RequestId = Annotated[str, _id(Prefix.PROVISIONING_REQUEST)]
+ResourceId = Annotated[str, _id(Prefix.RESOURCE)]
+RunId = Annotated[str, _id(Prefix.RUN)]
+TeamId = Annotated[str, _id(Prefix.TEAM)]
+TokenId = Annotated[str, _id(Prefix.API_TOKEN)]
+
+
+def choice_of(choices: Iterable[tuple[str, str]]) -> Meta:
+    """Return what a member of an answer is that is one of a few words.
+
+    Args:
+        choices: Each word, and what it means.
+    """
+    told = dict(choices)
+    meanings = "\n".join(f"- `{word}`: {meaning}." for word, meaning in told.items())
+    return Meta(description=meanings, extra_json_schema={"enum": list(told)})
 
 
 class Shape(msgspec.Struct, kw_only=True):

@@ -16,6 +16,7 @@ from platform_api.settings.components.browsers import (  # noqa: F401 - settings
 from platform_api.settings.components.celery import celery
 from platform_api.settings.components.ci import trusted_issuers
 from platform_api.settings.components.database import databases
+from platform_api.settings.components.document import SPECTACULAR_SETTINGS  # noqa: F401 - settings by their names
 from platform_api.settings.components.fleet import fleet_database, fleet_valkey
 from platform_api.settings.components.governance import policy_places, quota_defaults
 from platform_api.settings.components.identity import authentication_backends, sign_on
@@ -24,7 +25,6 @@ from platform_api.settings.components.metrics import metrics_folder, metrics_tok
 from platform_api.settings.components.rates import rates
 from platform_api.settings.components.rest import (
     REST_FRAMEWORK,  # noqa: F401 - settings by their names
-    SPECTACULAR_SETTINGS,  # noqa: F401 - as above
     idempotency_key_required,
 )
 

@@ -9,17 +9,19 @@ from typing import Annotated, Any, ClassVar, Literal
 import msgspec
 from django.db.models import QuerySet
 from django.http import HttpResponse
-from drf_spectacular.utils import OpenApiParameter, extend_schema
 from msgspec import Meta
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from catalog.api.outdated import outdated_mark
+from catalog.selectors.connections import ConnectionMissingError
 from catalog.selectors.outdated import outdated_of
 from platform_api.core.callers import Caller
 from platform_api.core.conditions import Seen
 from platform_api.core.errors import RequestRefusedError
 from platform_api.core.http.conditions import IF_MATCH, IF_NONE_MATCH, IF_NONE_THERE, seen_of, shown, tag_of
+from platform_api.core.http.document.headers import OUTDATED
+from platform_api.core.http.document.operations import Parameter, operation
 from platform_api.core.http.filters import Choice, Filter, Flag, between
 from platform_api.core.http.paging import BY_TIME
 from platform_api.core.http.shapes import NoBody, body_judge, body_read, shape_response
@@ -27,13 +29,13 @@ from platform_api.core.http.views import ListView
 from platform_api.core.http.waiting import RETRY_SECONDS, WAIT, Held, held, wait_seconds
 from platform_api.core.ids import Prefix
 from platform_api.core.shapes import Body
-from platform_api.idempotency.api.keys import KEY_PARAMETER, REPLAYED, answered_once, order_key_of
+from platform_api.idempotency.api.keys import KEY_OF_REPEATABLE, REPLAYED, answered_once, order_key_of
 from platform_api.idempotency.services.keys import OrderKey
 from platform_api.tenancy.api.permissions import caller_of
 from platform_api.tenancy.models import Project
 from platform_api.tenancy.models.scopes import Scope
 from platform_api.tenancy.models.teams import SLUG_PATTERN, slug_validator
-from platform_api.tenancy.selectors.projects import project_get
+from platform_api.tenancy.selectors.projects import RoleMissingError, project_get
 from provisioning.api.filters import NAMED
 from provisioning.api.requests import Reason, Slug, Ticket, known_id
 from provisioning.models import Environment
@@ -45,10 +47,16 @@ from provisioning.selectors.environment_shapes import (
     environment_url,
 )
 from provisioning.selectors.environments import environment_get, environment_named, environments_visible
-from provisioning.services.environments.closing import environment_delete
+from provisioning.services.environments.closing import EnvironmentDefaultError, environment_delete
 from provisioning.services.environments.composing import composed_ensure
-from provisioning.services.environments.ensuring import environment_ensure
+from provisioning.services.environments.ensuring import (
+    EnvironmentClosedError,
+    EnvironmentClosingError,
+    EnvironmentDiffersError,
+    environment_ensure,
+)
 from provisioning.services.environments.judging import EnvironmentAsk
+from provisioning.services.ordering.changing import DeleteProtectedError
 from provisioning.states import UNDER_WAY
 
 MOST_TTL_SECONDS = 366 * 86400
@@ -58,7 +66,16 @@ ACCEPTED = 202
 DELETED = {200: EnvironmentShape, 202: EnvironmentShape}
 """What a deletion is answered with: done, for who waited for that, or accepted."""
 
-CONFIRM = OpenApiParameter("confirm", str, required=True, description="The environment's name, repeated.")
+CONFIRM = Parameter(
+    "confirm",
+    {"type": "string", "minLength": 1, "maxLength": 40},
+    required=True,
+    description="The environment's name, repeated.",
+)
+
+DELETE_REFUSED = (RoleMissingError, DeleteProtectedError, EnvironmentDefaultError, EnvironmentClosedError)
+ANSWERED_WITH = ("Location", "ETag", REPLAYED, *OUTDATED)
+"""Headers of the answer to a change."""
 
 
 class EnvironmentBody(Body):
@@ -271,17 +288,19 @@ class EnvironmentDetail(APIView):
 
     scopes: ClassVar[dict[str, Scope]] = {"GET": Scope.RESOURCES_READ, "DELETE": Scope.REQUESTS_WRITE}
 
-    @extend_schema(operation_id="environment_get", responses=EnvironmentShape, parameters=[IF_NONE_MATCH, WAIT])
+    @operation("environment_get", responses={200: EnvironmentShape}, parameters=[IF_NONE_MATCH, WAIT], headers=OUTDATED)
     def get(self, request: Request, environment_id: str) -> HttpResponse:
         """Show an environment: status, cost and outputs of the whole; a closed one too."""
         found = environment_get(caller=caller_of(request), environment=environment_id)
         return _show(request, found)
 
-    @extend_schema(
-        operation_id="environment_delete",
-        request=None,
+    @operation(
+        "environment_delete",
         responses=DELETED,
-        parameters=[CONFIRM, IF_MATCH, KEY_PARAMETER, WAIT],
+        parameters=[CONFIRM, IF_MATCH, KEY_OF_REPEATABLE, WAIT],
+        raises=DELETE_REFUSED,
+        headers=ANSWERED_WITH,
+        reads_body=True,
     )
     def delete(self, request: Request, environment_id: str) -> HttpResponse:
         """Give an environment back with everything in it; asked again, what failed is tried again."""
@@ -297,18 +316,25 @@ class EnvironmentOfProject(APIView):
         "DELETE": Scope.REQUESTS_WRITE,
     }
 
-    @extend_schema(operation_id="environment_named_get", responses=EnvironmentShape, parameters=[IF_NONE_MATCH, WAIT])
+    @operation(
+        "environment_named_get", responses={200: EnvironmentShape}, parameters=[IF_NONE_MATCH, WAIT], headers=OUTDATED
+    )
     def get(self, request: Request, project: str, name: str) -> HttpResponse:
         """Show the environment that stands under a name."""
         caller = caller_of(request)
         found = project_get(caller=caller, project=project)
         return _show(request, environment_named(caller=caller, project=found, name=name))
 
-    @extend_schema(
-        operation_id="environment_ensure",
+    @operation(
+        "environment_ensure",
         request=EnvironmentBody,
         responses={200: EnvironmentShape, 201: EnvironmentShape, 202: EnvironmentShape},
-        parameters=[IF_MATCH, IF_NONE_THERE, KEY_PARAMETER, WAIT],
+        parameters=[IF_MATCH, IF_NONE_THERE, KEY_OF_REPEATABLE, WAIT],
+        raises=(
+            *(RoleMissingError, ConnectionMissingError),
+            *(EnvironmentDiffersError, EnvironmentClosedError, EnvironmentClosingError),
+        ),
+        headers=ANSWERED_WITH,
     )
     def put(self, request: Request, project: str, name: str) -> HttpResponse:
         """Order or make the environment, or leave it as it is; safe to repeat and to race.
@@ -328,11 +354,13 @@ class EnvironmentOfProject(APIView):
 
         return _done_once(request, body=request.data, do=ensured)
 
-    @extend_schema(
-        operation_id="environment_named_delete",
-        request=None,
+    @operation(
+        "environment_named_delete",
         responses=DELETED,
-        parameters=[CONFIRM, IF_MATCH, KEY_PARAMETER, WAIT],
+        parameters=[CONFIRM, IF_MATCH, KEY_OF_REPEATABLE, WAIT],
+        raises=DELETE_REFUSED,
+        headers=ANSWERED_WITH,
+        reads_body=True,
     )
     def delete(self, request: Request, project: str, name: str) -> HttpResponse:
         """Give the environment back that stands under a name; the same as by its id."""

@@ -9,35 +9,46 @@ import msgspec
 from django.db import DatabaseError
 from django.db.models import QuerySet
 from django.http import HttpResponse
-from drf_spectacular.utils import extend_schema
 from msgspec import Meta
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from catalog.api.outdated import outdated_mark
+from catalog.selectors.connections import ConnectionMissingError
 from catalog.selectors.outdated import outdated_of
 from platform_api.core.callers import Caller
 from platform_api.core.conditions import WHATEVER, Seen
 from platform_api.core.errors import RequestRefusedError
 from platform_api.core.http.conditions import IF_NONE_MATCH, shown, tag_of
+from platform_api.core.http.document.headers import OUTDATED
+from platform_api.core.http.document.operations import Raises, operation
 from platform_api.core.http.filters import Choice, Filter, between
 from platform_api.core.http.shapes import body_judge, body_read, shape_response
 from platform_api.core.http.views import ListView
 from platform_api.core.http.waiting import RETRY_SECONDS, WAIT, Held, held, wait_seconds
-from platform_api.core.ids import Prefix
+from platform_api.core.ids import Prefix, UnknownIdError
 from platform_api.core.shapes import Body
 from platform_api.idempotency.api.keys import KEY_PARAMETER, REPLAYED, order_key_of
 from platform_api.tenancy.api.permissions import caller_of
 from platform_api.tenancy.models.scopes import Scope
+from platform_api.tenancy.selectors.projects import RoleMissingError
 from platform_api.tenancy.selectors.sight import Sight
 from provisioning.api.filters import OF_PROJECT, OF_RESOURCE
 from provisioning.models import ProvisioningRequest
 from provisioning.models.environments import DEFAULT_NAME
 from provisioning.selectors.resources import request_get, requests_seen
 from provisioning.selectors.shapes import RequestShape, request_shape
+from provisioning.services.environments.ensuring import EnvironmentClosedError, EnvironmentClosingError
 from provisioning.services.ordering.asks import Answer, Change, Exchange, NewResource
-from provisioning.services.ordering.changing import resource_change
-from provisioning.services.ordering.provisioning import resource_order
+from provisioning.services.ordering.changing import (
+    DeleteProtectedError,
+    PartOfEnvironmentError,
+    ResourceBusyError,
+    ResourceGoneError,
+    resource_change,
+)
+from provisioning.services.ordering.provisioning import NameTakenError, QuotaContendedError, resource_order
+from provisioning.services.resources import CredentialsNoneError, CredentialsNotReadyError, NotOwnerError
 from provisioning.states import FINAL_REQUEST, Operation, RequestStatus
 
 Slug = Annotated[str, Meta(min_length=1, max_length=100)]
@@ -69,6 +80,19 @@ class RequestBody(Body):
     reason: Reason = ""
     ticket: Ticket | None = None
 
+
+CHANGE_REFUSED: Raises = (UnknownIdError, RoleMissingError, ResourceGoneError, ResourceBusyError)
+UPDATE_REFUSED: Raises = CHANGE_REFUSED
+ROTATE_REFUSED: Raises = (*CHANGE_REFUSED, NotOwnerError, CredentialsNoneError, CredentialsNotReadyError)
+DEPROVISION_REFUSED: Raises = (*CHANGE_REFUSED, PartOfEnvironmentError, DeleteProtectedError)
+PROVISION_REFUSED: Raises = (
+    *(RoleMissingError, NameTakenError, ConnectionMissingError, QuotaContendedError),
+    *(EnvironmentClosedError, EnvironmentClosingError),
+)
+"""What an ask is refused with, by its operation."""
+
+SUBMITTED_WITH = ("Location", "Content-Location", "ETag", REPLAYED, *OUTDATED)
+"""Headers of the answer to an ask."""
 
 _NEEDED: dict[str, tuple[str, ...]] = {
     Operation.PROVISION: ("offering", "plan", "project", "name"),
@@ -229,11 +253,13 @@ class RequestList(ListView):
         """Return one request in its shape."""
         return request_shape(row)
 
-    @extend_schema(
-        operation_id="request_submit",
+    @operation(
+        "request_submit",
         request=RequestBody,
         responses={200: RequestShape, 202: RequestShape},
         parameters=[KEY_PARAMETER, WAIT],
+        raises=(*UPDATE_REFUSED, *ROTATE_REFUSED, *DEPROVISION_REFUSED, *PROVISION_REFUSED),
+        headers=SUBMITTED_WITH,
     )
     def post(self, request: Request) -> HttpResponse:
         """Submit an ask; what is accepted is carried out, whatever happens to this connection."""
@@ -247,7 +273,7 @@ class RequestDetail(APIView):
 
     scopes: ClassVar[dict[str, Scope]] = {"GET": Scope.REQUESTS_READ}
 
-    @extend_schema(operation_id="request_get", responses=RequestShape, parameters=[IF_NONE_MATCH, WAIT])
+    @operation("request_get", responses={200: RequestShape}, parameters=[IF_NONE_MATCH, WAIT], headers=OUTDATED)
     def get(self, request: Request, request_id: str) -> HttpResponse:
         """Show a request, with where its run stands."""
         end = _held(caller_of(request), request_id, seconds=wait_seconds(request))

@@ -1,11 +1,11 @@
 """Resources: listed, read, given back, and their credentials shown once and rotated."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from django.db.models import QuerySet
 from django.http import HttpResponse
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from msgspec import Meta
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
@@ -14,6 +14,8 @@ from catalog.models.offerings import OfferingKind
 from catalog.selectors.offerings import newest_version, newest_versions
 from catalog.selectors.outdated import outdated_of
 from platform_api.core.http.conditions import IF_MATCH, IF_MATCH_REQUIRED, IF_NONE_MATCH, seen_of, shown
+from platform_api.core.http.document.headers import OUTDATED
+from platform_api.core.http.document.operations import Parameter, operation
 from platform_api.core.http.filters import Choice, Filter, Named, between
 from platform_api.core.http.paging import BY_TIME
 from platform_api.core.http.shapes import NoBody, body_read, shape_response
@@ -21,16 +23,34 @@ from platform_api.core.http.views import ListView
 from platform_api.core.http.waiting import WAIT, wait_seconds
 from platform_api.core.ids import Prefix, parse
 from platform_api.core.shapes import Body, Shape
-from platform_api.idempotency.api.keys import KEY_PARAMETER
+from platform_api.idempotency.api.keys import KEY_OF_REPEATABLE, KEY_PARAMETER
 from platform_api.tenancy.api.permissions import caller_of
 from platform_api.tenancy.models.scopes import Scope
 from platform_api.tenancy.selectors.sight import Sight
 from provisioning.api.filters import NAMED, OF_PROJECT
-from provisioning.api.requests import Reason, Ticket, answer_response, body_of, exchange_of, submit
+from provisioning.api.requests import (
+    DEPROVISION_REFUSED,
+    ROTATE_REFUSED,
+    SUBMITTED_WITH,
+    UPDATE_REFUSED,
+    Reason,
+    Slug,
+    Ticket,
+    answer_response,
+    body_of,
+    exchange_of,
+    submit,
+)
 from provisioning.models import Resource
 from provisioning.selectors.resources import resource_get, resources_seen
 from provisioning.selectors.shapes import RequestShape, ResourceShape, resource_shape
-from provisioning.services.resources import credentials_reveal
+from provisioning.services.resources import (
+    CredentialsNoneError,
+    CredentialsNotReadyError,
+    CredentialsRevealedError,
+    NotOwnerError,
+    credentials_reveal,
+)
 from provisioning.states import ResourceStatus
 
 SUBMITTED = {200: RequestShape, 202: RequestShape}
@@ -88,8 +108,8 @@ class ResourceList(ListView):
 class UpdateBody(Body):
     """A change of a resource; the short form of a request with operation ``update``."""
 
-    plan: str | None = None
-    version: str | None = None
+    plan: Annotated[Slug, Meta(description="The plan to change to.")] | None = None
+    version: Annotated[Slug, Meta(description="Number; without it the present one.")] | None = None
     parameters: dict[str, Any] = {}
     reason: Reason = ""
     ticket: Ticket | None = None
@@ -104,7 +124,7 @@ class ResourceDetail(APIView):
         "DELETE": Scope.REQUESTS_WRITE,
     }
 
-    @extend_schema(operation_id="resource_get", responses=ResourceShape, parameters=[IF_NONE_MATCH])
+    @operation("resource_get", responses={200: ResourceShape}, parameters=[IF_NONE_MATCH], headers=OUTDATED)
     def get(self, request: Request, resource_id: str) -> HttpResponse:
         """Show a resource, with its outputs."""
         found = resource_get(caller=caller_of(request), resource=resource_id)
@@ -112,11 +132,13 @@ class ResourceDetail(APIView):
         response = shown(request, shape, prefix=Prefix.RESOURCE, version=found.version)
         return outdated_mark(response, outdated_of(found.offering_version))
 
-    @extend_schema(
-        operation_id="resource_update",
+    @operation(
+        "resource_update",
         request=UpdateBody,
         responses=SUBMITTED,
         parameters=[IF_MATCH_REQUIRED, KEY_PARAMETER, WAIT],
+        raises=UPDATE_REFUSED,
+        headers=SUBMITTED_WITH,
     )
     def patch(self, request: Request, resource_id: str) -> HttpResponse:
         """Ask for a change of what you have seen; else the same as a request with operation ``update``."""
@@ -124,16 +146,23 @@ class ResourceDetail(APIView):
         given: dict[str, Any] = dict(request.data or {})
         return _submit(request, {**given, "operation": "update", "resource": resource_id}, must_have_seen=True)
 
-    @extend_schema(
-        operation_id="resource_deprovision",
-        request=None,
+    @operation(
+        "resource_deprovision",
         responses=SUBMITTED,
         parameters=[
-            OpenApiParameter("confirm", str, required=True, description="The resource's name, repeated."),
+            Parameter(
+                "confirm",
+                {"type": "string", "minLength": 1, "maxLength": 40},
+                required=True,
+                description="The resource's name, repeated.",
+            ),
             IF_MATCH,
-            KEY_PARAMETER,
+            KEY_OF_REPEATABLE,
             WAIT,
         ],
+        raises=DEPROVISION_REFUSED,
+        headers=SUBMITTED_WITH,
+        reads_body=True,
     )
     def delete(self, request: Request, resource_id: str) -> HttpResponse:
         """Ask for the resource to be given back; the same as a request with operation ``deprovision``."""
@@ -156,7 +185,13 @@ class CredentialsView(APIView):
 
     scopes: ClassVar[dict[str, Scope]] = {"POST": Scope.CREDENTIALS_REVEAL}
 
-    @extend_schema(operation_id="credentials_reveal", request=None, responses={201: CredentialsShown})
+    @operation(
+        "credentials_reveal",
+        responses={201: CredentialsShown},
+        raises=(CredentialsRevealedError, CredentialsNotReadyError, CredentialsNoneError, NotOwnerError),
+        headers=("Cache-Control",),
+        reads_body=True,
+    )
     def post(self, request: Request, resource_id: str) -> HttpResponse:
         """Show the credentials, once; a second call is refused with 410 until they were rotated."""
         body_read(NoBody, request.data)
@@ -177,11 +212,13 @@ class CredentialsRotate(APIView):
 
     scopes: ClassVar[dict[str, Scope]] = {"POST": Scope.REQUESTS_WRITE}
 
-    @extend_schema(
-        operation_id="credentials_rotate",
+    @operation(
+        "credentials_rotate",
         request=RotateBody,
         responses=SUBMITTED,
-        parameters=[KEY_PARAMETER, WAIT],
+        parameters=[IF_MATCH, KEY_PARAMETER, WAIT],
+        raises=ROTATE_REFUSED,
+        headers=SUBMITTED_WITH,
     )
     def post(self, request: Request, resource_id: str) -> HttpResponse:
         """Ask for new credentials, after which the old ones log in no more; as a request with operation ``rotate``."""

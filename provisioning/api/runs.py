@@ -6,11 +6,11 @@ from typing import Annotated, Any, ClassVar
 import msgspec
 from django.db.models import QuerySet
 from django.http import HttpResponse
-from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from platform_api.core.http.conditions import IF_NONE_MATCH, shown
+from platform_api.core.http.document.operations import Parameter, operation
 from platform_api.core.http.filters import Choice, Filter, FilterInvalidError, between
 from platform_api.core.http.shapes import body_read, shape_response
 from platform_api.core.http.views import ListView
@@ -18,16 +18,24 @@ from platform_api.core.http.waiting import WAIT, held, wait_seconds
 from platform_api.core.shapes import Body, Shape
 from platform_api.tenancy.api.permissions import caller_of
 from platform_api.tenancy.models.scopes import Scope
+from platform_api.tenancy.selectors.projects import RoleMissingError
 from platform_api.tenancy.selectors.sight import Sight
 from provisioning.api.filters import OF_PROJECT, OF_RESOURCE
 from provisioning.models import Run
 from provisioning.selectors.resources import log_lines_after, run_get, runs_seen
 from provisioning.selectors.shapes import LogLineShape, RunShape, log_line_shape, run_shape
-from provisioning.services.runs import run_cancel
+from provisioning.services.runs import RunFinalError, run_cancel
 from provisioning.states import FINAL_RUN, Operation, RunStatus
 
 LOG_LINES = 500
 """Lines of one answer; the next is asked for with ``after``."""
+
+AFTER = Parameter(
+    "after",
+    {"type": "integer", "minimum": 0, "maximum": 999_999_999, "default": 0},
+    description="Sequence of the last line you have; 0 for all.",
+    raises=(FilterInvalidError,),
+)
 
 
 class RunList(ListView):
@@ -58,7 +66,7 @@ class RunDetail(APIView):
 
     scopes: ClassVar[dict[str, Scope]] = {"GET": Scope.REQUESTS_READ}
 
-    @extend_schema(operation_id="run_get", responses=RunShape, parameters=[IF_NONE_MATCH, WAIT])
+    @operation("run_get", responses={200: RunShape}, parameters=[IF_NONE_MATCH, WAIT])
     def get(self, request: Request, run_id: str) -> HttpResponse:
         """Show a run: steps, progress, plan, failure."""
         caller, seconds = caller_of(request), wait_seconds(request)
@@ -86,10 +94,10 @@ class RunLog(APIView):
 
     scopes: ClassVar[dict[str, Scope]] = {"GET": Scope.REQUESTS_READ}
 
-    @extend_schema(
-        operation_id="run_log",
-        responses=LogShape,
-        parameters=[OpenApiParameter("after", int, description="Sequence of the last line you have; 0 for all.")],
+    @operation(
+        "run_log",
+        responses={200: LogShape},
+        parameters=[AFTER],
     )
     def get(self, request: Request, run_id: str) -> HttpResponse:
         """Show the lines after a sequence, in their order, without gaps."""
@@ -117,7 +125,7 @@ class RunCancel(APIView):
 
     scopes: ClassVar[dict[str, Scope]] = {"POST": Scope.REQUESTS_WRITE}
 
-    @extend_schema(operation_id="run_cancel", request=CancelBody, responses={202: RunShape})
+    @operation("run_cancel", request=CancelBody, responses={202: RunShape}, raises=(RunFinalError, RoleMissingError))
     def post(self, request: Request, run_id: str) -> HttpResponse:
         """Ask a run to stop: at once if it waits, politely if it works."""
         body = body_read(CancelBody, request.data)

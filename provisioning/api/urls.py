@@ -3,11 +3,13 @@
 from django.urls import path
 
 from provisioning.api.environments import EnvironmentDetail, EnvironmentList, EnvironmentOfProject
+from provisioning.api.offering_documents import OfferingDocument
 from provisioning.api.requests import RequestDetail, RequestList
 from provisioning.api.resources import CredentialsRotate, CredentialsView, ResourceDetail, ResourceList
 from provisioning.api.runs import RunCancel, RunDetail, RunList, RunLog
 
 urlpatterns = [
+    path("offerings/<str:offering>/openapi", OfferingDocument.as_view(), name="offering-document"),
     path("requests", RequestList.as_view(), name="request-list"),
     path("requests/<str:request_id>", RequestDetail.as_view(), name="request-detail"),
     path("resources", ResourceList.as_view(), name="resource-list"),

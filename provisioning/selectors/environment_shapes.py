@@ -4,10 +4,10 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any
 
 from platform_api.core.ids import Prefix, show
-from platform_api.core.shapes import Money, Shape
+from platform_api.core.shapes import EnvironmentId, Money, ResourceId, Shape, choice_of
 from provisioning.models import Environment, ProvisioningRequest, Resource
 from provisioning.selectors.shapes import FailureShape, OrderedShape, failure_shape, resource_url
 from provisioning.states import (
@@ -33,7 +33,7 @@ class ComponentShape(Shape):
     """A resource in an environment."""
 
     name: str
-    resource: str
+    resource: ResourceId
     url: str
     kind: str
     offering: OrderedShape
@@ -62,16 +62,18 @@ class EnvironmentLinksShape(Shape):
 class EnvironmentShape(Shape):
     """A group of resources, ordered as one or one by one."""
 
-    id: str
+    id: EnvironmentId
     name: str
     project: str
     tier: str
-    status: str
+    status: Annotated[str, choice_of(EnvironmentStatus.choices)]
     offering: EnvironmentOfferingShape | None
     """Null for one that was made empty."""
 
     parameters: dict[str, Any]
     source: dict[str, Any] | None
+    """Where the ask came from, in members of the caller's choice."""
+
     reason: str
     components: list[ComponentShape]
     outputs: dict[str, dict[str, Any]]
@@ -80,6 +82,8 @@ class EnvironmentShape(Shape):
     cost: EnvironmentCostShape
     expires_at: datetime | None
     closed_at: datetime | None
+    """When the last of it was gone."""
+
     created_by: str
     created_at: datetime
     links: EnvironmentLinksShape

@@ -4,29 +4,34 @@ What is absent is null, never a missing key; ids are TypeIDs; times are RFC 3339
 """
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
 
 from platform_api.core.ids import Prefix, show
-from platform_api.core.shapes import Cost, Shape
+from platform_api.core.shapes import Cost, RequestId, ResourceId, RunId, Shape, choice_of
 from provisioning.models import LogLine, ProvisioningRequest, Resource, Run
 from provisioning.selectors.credentials import CredentialsShape, credentials_shape
+from provisioning.states import Desired, Operation, RequestStatus, ResourceStatus, RunStatus
 
 
 class OrderedShape(Shape):
     """What was ordered."""
 
     slug: str
+    """Of the offering."""
+
     version: str
+    """A fixed one; later versions change nothing of what was ordered."""
+
     plan: str
 
 
 class ResourceLinkShape(Shape):
     """A resource, named."""
 
-    id: str
+    id: ResourceId
     name: str
     url: str
 
@@ -34,8 +39,8 @@ class ResourceLinkShape(Shape):
 class RunLinkShape(Shape):
     """A run, named, with where it stands."""
 
-    id: str
-    status: str
+    id: RunId
+    status: Annotated[str, choice_of(RunStatus.choices)]
     url: str
 
 
@@ -44,7 +49,11 @@ class QuotaShape(Shape):
 
     kind: str
     scope: str
+    """Whose it is, e.g. `project:checkout`."""
+
     requested: int
+    """What this request takes of it."""
+
     used: int
     limit: int
 
@@ -54,8 +63,12 @@ class DecisionShape(Shape):
 
     policy: str
     set: str
+    """The policy set and its version, e.g. `default@3`."""
+
     level: str
     outcome: str
+    """E.g. `allow`, `warn` or `deny`."""
+
     detail: str | None
 
 
@@ -72,34 +85,48 @@ class RequesterShape(Shape):
     kind: str
     name: str
     on_behalf_of: str | None
+    """Who caused it, as the calling program says."""
 
 
 class FailureShape(Shape):
     """Why it did not work; Terraform's own text stays in the log."""
 
     code: str
+    """Permanent; branch on it."""
+
     failure_class: str = msgspec.field(name="class")
+    """Whose turn it is: `retryable`, `permanent`, `policy`, `user` or `platform`."""
+
     detail: str
     remedy: str
     resource_usable: bool
+    """Whether what was there before still works."""
+
     repeatable: bool
+    """Whether the same ask may succeed next time."""
+
     objects_left: list[str]
+    """What an apply that did not end well left on the target."""
 
 
 class RequestShape(Shape):
     """An ask."""
 
-    id: str
-    operation: str
-    status: str
+    id: RequestId
+    operation: Annotated[str, choice_of(Operation.choices)]
+    status: Annotated[str, choice_of(RequestStatus.choices)]
     offering: OrderedShape
     project: str
     environment: str
     resource: ResourceLinkShape
     run: RunLinkShape | None
+    """What carries it out; null while it waits for other components."""
+
     quota: list[QuotaShape]
     """Stands before all that a caller can word freely, so that the ordering statement can put the figures in."""
     parameters: dict[str, Any]
+    """All that counts: what you sent, and the defaults of plan and offering."""
+
     cost: Cost
     decisions: list[DecisionShape]
     approvals: ApprovalsShape
@@ -109,6 +136,7 @@ class RequestShape(Shape):
     failure: FailureShape | None
     created_at: datetime
     completed_at: datetime | None
+    """When it became final."""
 
 
 class StepShape(Shape):
@@ -117,6 +145,7 @@ class StepShape(Shape):
     name: str
     status: str
     seconds: float
+    """How long it took, or has taken until now."""
 
 
 class ProgressShape(Shape):
@@ -124,8 +153,11 @@ class ProgressShape(Shape):
 
     percent: int
     done: int
+    """Objects that are dealt with."""
+
     total: int
     current: str
+    """Terraform's address of what it works on."""
 
 
 class PlanChangeShape(Shape):
@@ -152,28 +184,35 @@ class PlanShape(Shape):
     """What the run's plan does."""
 
     digest: str
+    """Of the saved plan; that very plan is applied."""
+
     add: int
     change: int
     replace: int
     destroy: int
     objects: list[PlanObjectShape]
     drifted: list[PlanObjectShape]
+    """What had changed on the target behind Slipway's back."""
 
 
 class RunShape(Shape):
     """An execution."""
 
-    id: str
-    operation: str
-    status: str
+    id: RunId
+    operation: Annotated[str, choice_of(Operation.choices)]
+    status: Annotated[str, choice_of(RunStatus.choices)]
     attempt: int
-    resource: str
-    request: str | None
+    """1 for the first; a run whose worker was lost is taken up again."""
+
+    resource: ResourceId
+    request: RequestId | None
     steps: list[StepShape]
     progress: ProgressShape | None
     plan: PlanShape | None
     failure: FailureShape | None
     waited_seconds: float | None
+    """How long it waited for a worker; null until one took it."""
+
     cancel_requested_at: datetime | None
     created_at: datetime
     started_at: datetime | None
@@ -184,6 +223,8 @@ class LogLineShape(Shape):
     """One line of a run's log."""
 
     sequence: int
+    """Counts up within the run, without gaps."""
+
     at: datetime
     source: str
     level: str
@@ -198,6 +239,7 @@ class OrderedResourceShape(Shape):
     version: str
     plan: str
     newest_version: str
+    """What an update could go to."""
 
 
 class OwnerShape(Shape):
@@ -215,21 +257,31 @@ class LinksShape(Shape):
 class ResourceShape(Shape):
     """What exists."""
 
-    id: str
+    id: ResourceId
     name: str
     kind: str
-    status: str
-    desired: str
+    """How the catalog groups it, e.g. `database`."""
+
+    status: Annotated[str, choice_of(ResourceStatus.choices)]
+    desired: Annotated[str, choice_of(Desired.choices)]
     offering: OrderedResourceShape
     project: str
     environment: str
     owner: OwnerShape
     parameters: dict[str, Any]
     outputs: dict[str, Any] | None
+    """What it tells of itself, e.g. host and port; null until it is there. Never a secret."""
+
     credentials: CredentialsShape | None
+    """Null for an offering that hands out none."""
+
     active_run: RunLinkShape | None
+    """What works on it now."""
+
     delete_protected: bool
     expires_at: datetime | None
+    """When its environment goes; null where it stays."""
+
     cost: Cost
     links: LinksShape
     created_at: datetime

@@ -12,11 +12,11 @@ from typing import Any
 
 import msgspec
 from django.http import HttpResponse
-from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 
-from platform_api.core.conditions import WHATEVER, Expectation, Seen
+from platform_api.core.conditions import WHATEVER, Expectation, IfMatchMissingError, Seen, VersionMismatchError
 from platform_api.core.errors import MalformedError
+from platform_api.core.http.document.operations import Parameter
 from platform_api.core.http.shapes import shape_response
 from platform_api.core.ids import Prefix
 from platform_api.core.shapes import Shape
@@ -28,23 +28,6 @@ _VERSIONED = re.compile(r'"([a-z]+)-([0-9]{1,9})-[0-9a-f]{16}"\Z')
 _DIGEST_BYTES = 8
 _ANY = "*"
 
-IF_MATCH = OpenApiParameter(
-    "If-Match", str, OpenApiParameter.HEADER, description="ETag of what you have seen: 412 where it has changed since."
-)
-IF_MATCH_REQUIRED = OpenApiParameter(
-    "If-Match",
-    str,
-    OpenApiParameter.HEADER,
-    required=True,
-    description="ETag of what you have seen: 412 where it has changed since, 428 without. * changes it whatever it is.",
-)
-IF_NONE_MATCH = OpenApiParameter(
-    "If-None-Match", str, OpenApiParameter.HEADER, description="ETag of what you have: 304 where it is still so."
-)
-IF_NONE_THERE = OpenApiParameter(
-    "If-None-Match", str, OpenApiParameter.HEADER, description="* makes a new one or nothing: 412 where one is there."
-)
-
 
 class ConditionInvalidError(MalformedError):
     """An If-Match or If-None-Match header that is neither * nor a list of tags in quotes."""
@@ -52,6 +35,42 @@ class ConditionInvalidError(MalformedError):
     code = "invalid_condition"
     title = "The condition cannot be read"
     remedy = 'Send an ETag as it came, quotes included: If-Match: "res-3-9f86d081884c7d65"; or *.'
+
+
+_CONDITION: dict[str, Any] = {"type": "string", "minLength": 1, "maxLength": 1000}
+_OF_CHANGES = (ConditionInvalidError, VersionMismatchError)
+
+IF_MATCH = Parameter(
+    "If-Match",
+    _CONDITION,
+    Parameter.HEADER,
+    description="ETag of what you have seen: 412 where it has changed since.",
+    raises=_OF_CHANGES,
+)
+IF_MATCH_REQUIRED = Parameter(
+    "If-Match",
+    _CONDITION,
+    Parameter.HEADER,
+    required=True,
+    description="ETag of what you have seen: 412 where it has changed since, 428 without. * changes it whatever it is.",
+    raises=(*_OF_CHANGES, IfMatchMissingError),
+)
+IF_NONE_MATCH = Parameter(
+    "If-None-Match",
+    _CONDITION,
+    Parameter.HEADER,
+    description="ETag of what you have: 304 where it is still so.",
+    raises=(ConditionInvalidError,),
+    headers=("ETag",),
+    answers=(304,),
+)
+IF_NONE_THERE = Parameter(
+    "If-None-Match",
+    _CONDITION,
+    Parameter.HEADER,
+    description="* makes a new one or nothing: 412 where one is there.",
+    raises=_OF_CHANGES,
+)
 
 
 def tag_of(content: bytes, *, prefix: Prefix | None = None, version: int | None = None) -> str:

@@ -11,10 +11,10 @@ from uuid import UUID
 
 from django.core import signing
 from django.db.models import Q, QuerySet
-from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 
 from platform_api.core.errors import MalformedError
+from platform_api.core.http.document.operations import Parameter
 from platform_api.core.http.filters import FilterInvalidError
 
 DEFAULT_LIMIT = 50
@@ -87,10 +87,18 @@ class Order:
 
 
 PAGING_PARAMETERS = (
-    OpenApiParameter(
-        LIMIT, {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT}, description="Rows."
+    Parameter(
+        LIMIT,
+        {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
+        description="Rows of a page.",
+        raises=(FilterInvalidError,),
     ),
-    OpenApiParameter(CURSOR, str, description="Opaque; taken from the links of another page."),
+    Parameter(
+        CURSOR,
+        {"type": "string", "minLength": 1, "maxLength": 2000},
+        description="Where to go on; opaque, taken from the links of another page.",
+        raises=(CursorInvalidError,),
+    ),
 )
 
 

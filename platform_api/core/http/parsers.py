@@ -163,6 +163,8 @@ def _check_coding(media_type: str, request: Request | None) -> None:
 class StrictJSONParser(JSONParser):
     """The one way in for bodies; refuses what ``parse_json`` refuses, and more than 256 KB."""
 
+    raises = (MalformedJsonError, DuplicateKeyError, UnstorableTextError, TooDeepError, BodyTooLargeError)
+
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -70,13 +71,17 @@ class Problem:
         return list(dict.fromkeys(meaning.remedy for meaning in self.meanings if meaning.remedy))
 
     @property
-    def example(self) -> str:
-        """A document as it is sent, as JSON."""
+    def document(self) -> dict[str, Any]:
+        """A document as it is sent."""
         general = self.meanings[0]
         error = general(errors=[_FINDING]) if issubclass(general, RequestRefusedError) else general()
-        document = problems.document(error, instance="/api/v1/…")
-        document["correlation_id"] = "0194f7c2a1b37c5e8d9f0a1b2c3d4e5f"
-        return json.dumps(document, indent=2, ensure_ascii=False)
+        document = problems.document(error, instance="/api/v1/requests")
+        return {**document, "correlation_id": "0194f7c2a1b37c5e8d9f0a1b2c3d4e5f"}
+
+    @property
+    def example(self) -> str:
+        """The same as JSON."""
+        return json.dumps(self.document, indent=2, ensure_ascii=False)
 
 
 def problems_known() -> dict[str, Problem]:

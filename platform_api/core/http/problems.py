@@ -5,6 +5,7 @@ from http import HTTPStatus
 from typing import Any
 
 from django.http import HttpRequest, JsonResponse
+from django.utils.encoding import escape_uri_path
 
 from platform_api.core import correlation, errors
 
@@ -42,7 +43,7 @@ def document(error: errors.SlipwayError, *, instance: str) -> dict[str, Any]:
 
     Args:
         error: What was refused and why.
-        instance: Path that the caller asked for.
+        instance: Path that the caller asked for, decoded.
     """
     remedy = {"remedy": error.remedy} if error.remedy else {}
     return {
@@ -52,7 +53,7 @@ def document(error: errors.SlipwayError, *, instance: str) -> dict[str, Any]:
         "code": error.code,
         "detail": error.detail,
         **remedy,
-        "instance": instance,
+        "instance": escape_uri_path(instance),  # a reference, as RFC 9457 has it, whatever was called
         "correlation_id": correlation.current(),
         "errors": error.errors,
         **error.extras,

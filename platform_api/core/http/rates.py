@@ -13,6 +13,7 @@ from rest_framework.request import Request
 
 from platform_api.core.callers import Caller
 from platform_api.core.errors import SlipwayError, UnauthenticatedError
+from platform_api.core.http.document.headers import RATES
 from platform_api.core.http.errors import RateLimitedError
 from platform_api.core.rates.limits import rate_of, rate_take
 from platform_api.core.rates.terms import RateKind, Verdict
@@ -26,6 +27,9 @@ IPV6_PREFIX = 64
 
 class WithinRate(BasePermission):
     """Refuses a token that calls too often. Stands before all other permissions: what those refuse counts as well."""
+
+    raises = (RateLimitedError,)
+    headers = RATES
 
     def has_permission(self, request: Request, view: "APIView") -> bool:
         """Count the call, and tell in the answer where its token stands.

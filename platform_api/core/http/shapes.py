@@ -3,7 +3,7 @@
 A body is judged as a whole: every fault is told at once, with a JSON pointer, a permanent code and the way out.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,6 +14,7 @@ from drf_spectacular.extensions import OpenApiSerializerExtension
 from drf_spectacular.plumbing import ResolvedComponent
 
 from platform_api.core.errors import RequestRefusedError
+from platform_api.core.http.document.attributes import meanings_of
 from platform_api.core.judgement import Finding, Judge
 from platform_api.core.shapes import Body, Shape
 
@@ -103,10 +104,30 @@ class StructSchema(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
     def map_serializer(self, auto_schema: "AutoSchema", direction: "Direction") -> dict[str, Any]:
         """Return the struct's schema, and put the structs that it holds into the document's components."""
         _, components = msgspec.json.schema_components([self.target], ref_template=REFERENCE)
-        own: dict[str, Any] = components.pop(self.target.__name__)
-        for name, schema in components.items():
+        known = {each.__name__: each for each in (*_below(Shape), *_below(Body))}
+        told = {name: _told(schema, meanings_of(known[name])) for name, schema in components.items()}
+        own = told.pop(self.target.__name__)
+        for name, schema in told.items():
             component = ResolvedComponent(  # type: ignore[no-untyped-call]  # drf-spectacular has no types here
                 name=name, type=ResolvedComponent.SCHEMA, object=name, schema={**schema, "title": name}
             )
             auto_schema.registry.register_on_missing(component)
         return own
+
+
+def _below(struct: type[msgspec.Struct]) -> Iterator[type[msgspec.Struct]]:
+    for child in struct.__subclasses__():
+        yield child
+        yield from _below(child)
+
+
+def _told(schema: dict[str, Any], meanings: Mapping[str, str]) -> dict[str, Any]:
+    """Say what members mean, and leave out defaults of null, which generated clients would send."""
+    members = schema.get("properties", {}).items()
+    return {**schema, "properties": {name: _member(member, meanings.get(name)) for name, member in members}}
+
+
+def _member(member: dict[str, Any], meaning: str | None) -> dict[str, Any]:
+    plain = {key: value for key, value in member.items() if key != "default" or value is not None}
+    said = [text for text in (meaning, member.get("description")) if text]
+    return {**plain, "description": "\n\n".join(said)} if said else plain

@@ -1,19 +1,26 @@
 """What all lists have in common; a view says which rows, which shape, which filters and which orders."""
 
+import inspect
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import msgspec
 from django.db.models import QuerySet
 from django.http import HttpResponse
-from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from platform_api.core.http.document.operations import Parameter, Raises, operation
 from platform_api.core.http.filters import Choice, Filter, FilterInvalidError, shorten
 from platform_api.core.http.paging import BY_TIME, CURSOR, LIMIT, NEWEST_FIRST, PAGING_PARAMETERS, SORT, Order, page_of
 from platform_api.core.http.shapes import shape_response
 from platform_api.core.shapes import Shape
+
+PAGED = (
+    "A page at a time: follow `next` as it is until it is null. Pages stay in order while rows are added. A parameter "
+    "that the list does not have, or a value that it does not take, is refused, never ignored."
+)
+"""What is told of every list."""
 
 
 class ListView(APIView):
@@ -24,12 +31,14 @@ class ListView(APIView):
         shape: Shape of one row.
         filters: Filters by their names.
         sorts: Columns that an index sorts by, by their names in ``sort``; a hyphen before a name turns the order.
+        raises: What finding the rows is refused with, besides what every list refuses.
     """
 
     noun: ClassVar[str]
     shape: ClassVar[type[Shape]]
     filters: ClassVar[Mapping[str, Filter]] = {}
     sorts: ClassVar[Mapping[str, str]] = BY_TIME
+    raises: ClassVar[Raises] = ()
     _sort: ClassVar[Choice]
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -46,18 +55,23 @@ class ListView(APIView):
         choices = tuple(f"{sign}{name}" for name in cls.sorts for sign in ("", "-"))
         cls._sort = Choice(description=f"Order of the rows; {NEWEST_FIRST} unless said.", choices=choices)
         parameters = [
-            OpenApiParameter(name, declared.schema, description=declared.description)
+            Parameter(name, declared.schema, description=declared.description)
             for name, declared in [*cls.filters.items(), (SORT, cls._sort)]
         ]
 
-        @extend_schema(
-            operation_id=f"{cls.noun}_list", parameters=[*parameters, *PAGING_PARAMETERS], responses={200: page}
-        )
         def get(self: ListView, request: Request, **_address: str) -> HttpResponse:
-            """Answer with one page."""
             return self.answer(request)
 
-        cls.get = get  # type: ignore[attr-defined]  # REST framework finds methods by name
+        about = inspect.cleandoc(cls.__doc__ or "")
+        get.__doc__ = f"List {cls.noun.replace('_', ' ')}s.\n\n{about} {PAGED}"
+        described = operation(
+            f"{cls.noun}_list",
+            parameters=[*parameters, *PAGING_PARAMETERS],
+            responses={200: page},
+            raises=cls.raises,
+            headers=("Link",),
+        )
+        cls.get = described(get)  # type: ignore[attr-defined]  # REST framework finds methods by name
 
     def find(self, request: Request, **filters: Any) -> QuerySet[Any]:
         """Return the rows that the caller may see; given are the values of filters that name no column themselves."""

@@ -7,24 +7,17 @@ from typing import Generic, TypeVar
 
 from django.db import connection
 from django.db.models import Model
-from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 
 from platform_api.core import metrics, spending
 from platform_api.core.errors import MalformedError
+from platform_api.core.http.document.operations import Parameter
 from platform_api.core.waiting import room
 
 MOST_SECONDS = 60
 NAME = "wait"
 RETRY_SECONDS = 1
 """When to look again, for who was not held, or not until the end."""
-
-WAIT = OpenApiParameter(
-    NAME,
-    {"type": "integer", "minimum": 0, "maximum": MOST_SECONDS, "default": 0},
-    description="Seconds for which the answer may be held until it is final. Where it is not final then, or too many "
-    "wait already, Retry-After says when to ask again.",
-)
 
 
 class WaitInvalidError(MalformedError):
@@ -34,6 +27,15 @@ class WaitInvalidError(MalformedError):
     title = "The time to wait is not valid"
     remedy = f"Use wait=0 to wait={MOST_SECONDS}, in whole seconds, once."
 
+
+WAIT = Parameter(
+    NAME,
+    {"type": "integer", "minimum": 0, "maximum": MOST_SECONDS, "default": 0},
+    description="Seconds for which the answer may be held until it is final. Where it is not final then, or too many "
+    "wait already, Retry-After says when to ask again.",
+    raises=(WaitInvalidError,),
+    headers=("Retry-After",),
+)
 
 Found = TypeVar("Found", bound=Model)
 

@@ -9,14 +9,16 @@ from uuid import UUID
 
 from django.conf import settings
 from django.http import HttpResponse
-from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 
-from platform_api.core.errors import MalformedError
+from platform_api.core.errors import MalformedError, SlipwayError
+from platform_api.core.http.document.operations import Parameter
 from platform_api.core.http.shapes import shape_response
 from platform_api.core.http.structured import NotAStringItemError, string_item
 from platform_api.idempotency.services.keys import (
     MAX_KEY_LENGTH,
+    IdempotencyInProgressError,
+    IdempotencyMismatchError,
     OrderKey,
     StoredAnswer,
     answer_find,
@@ -28,13 +30,6 @@ HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
 NOT_REPEATABLE = frozenset({"POST", "PATCH"})
 """Methods that HTTP itself does not call safe to repeat; where keys are required, it is of these."""
-
-KEY_PARAMETER = OpenApiParameter(
-    HEADER,
-    {"type": "string", "pattern": r'^".{1,255}"$'},
-    OpenApiParameter.HEADER,
-    description="A text in quotes that is new for each order, e.g. a UUID: makes it safe to repeat the call for 24 h.",
-)
 
 
 class IdempotencyKeyInvalidError(MalformedError):
@@ -51,6 +46,21 @@ class IdempotencyKeyMissingError(MalformedError):
     code = "missing_idempotency_key"
     title = "This call needs an Idempotency-Key"
     remedy = 'Send a new random text in double quotes with each order, e.g. Idempotency-Key: "order-4711".'
+
+
+def _parameter(*raises: type[SlipwayError]) -> Parameter:
+    return Parameter(
+        HEADER,
+        {"type": "string", "pattern": r'^".{1,255}"$', "maxLength": 257},
+        Parameter.HEADER,
+        description="A text in quotes, new for each order, e.g. a UUID: makes it safe to repeat the call for 24 h.",
+        raises=(IdempotencyKeyInvalidError, IdempotencyMismatchError, IdempotencyInProgressError, *raises),
+    )
+
+
+KEY_PARAMETER = _parameter(IdempotencyKeyMissingError)
+KEY_OF_REPEATABLE = _parameter()
+"""The same for methods that are safe to repeat without a key, so that none is ever required."""
 
 
 def order_key_of(request: Request, *, caller_id: UUID, route: str, body: Any) -> OrderKey:

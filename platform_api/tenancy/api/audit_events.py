@@ -15,10 +15,10 @@ from platform_api.audit.selectors.events import events_readable
 from platform_api.core.http.filters import MAX_LENGTH, Choice, Filter, FilterInvalidError, Text, between, shorten
 from platform_api.core.http.views import ListView
 from platform_api.core.ids import PREFIX_OF_KIND, Prefix, UnknownIdError, read, show
-from platform_api.core.shapes import Shape
+from platform_api.core.shapes import EventId, Shape
 from platform_api.tenancy.api.permissions import caller_of
 from platform_api.tenancy.models.scopes import Scope
-from platform_api.tenancy.selectors.projects import audit_scope
+from platform_api.tenancy.selectors.projects import RoleMissingError, audit_scope
 
 
 class ActorShape(Shape):
@@ -43,11 +43,15 @@ class ObjectShape(Shape):
 class EventShape(Shape):
     """Who did what, to what, why, with what result."""
 
-    id: str
+    id: EventId
     at: datetime
     action: str
+    """What was done, e.g. `run.applied`."""
+
     outcome: str
     code: str | None
+    """Of a refusal or a failure."""
+
     reason: str | None
     actor: ActorShape
     object: ObjectShape
@@ -55,6 +59,7 @@ class EventShape(Shape):
     after: dict[str, Any] | None
     policy_decision: Any
     correlation_id: str
+    """The exchange that it began with."""
 
 
 def _id(prefix: Prefix | None, value: UUID | None) -> str | None:
@@ -113,6 +118,7 @@ class AuditEventList(ListView):
     scopes: ClassVar[dict[str, Scope]] = {"GET": Scope.AUDIT_READ}
     noun = "audit_event"
     shape = EventShape
+    raises = (RoleMissingError,)
     filters: ClassVar[Mapping[str, Filter]] = {
         "object": AnyId(description="Id: only what was done to it.", lookup="object_id"),
         "action": Text(

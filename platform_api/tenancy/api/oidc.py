@@ -3,16 +3,17 @@
 from typing import Annotated
 
 from django.http import HttpResponse
-from drf_spectacular.utils import extend_schema
 from msgspec import Meta
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from platform_api.core import correlation
+from platform_api.core.http.document.operations import operation
 from platform_api.core.http.shapes import body_read
 from platform_api.core.shapes import Body
-from platform_api.tenancy.api.tokens import TokenMadeShape, token_made
-from platform_api.tenancy.services.oidc.exchanging import identity_exchange
+from platform_api.tenancy.api.tokens import SECRET_MADE, TokenMadeShape, token_made
+from platform_api.tenancy.services.oidc.exchanging import IdentityNotTrustedError, identity_exchange
+from platform_api.tenancy.services.oidc.keys import IdentityTokenError, IssuerKeysError
 
 
 class ExchangeBody(Body):
@@ -29,7 +30,14 @@ class OidcExchange(APIView):
     authentication_classes = ()
     permission_classes = ()
 
-    @extend_schema(operation_id="oidc_exchange", request=ExchangeBody, responses={201: TokenMadeShape}, auth=[])
+    @operation(
+        "oidc_exchange",
+        request=ExchangeBody,
+        responses={201: TokenMadeShape},
+        raises=(IdentityNotTrustedError, IdentityTokenError, IssuerKeysError),
+        headers=SECRET_MADE,
+        auth=[],
+    )
     def post(self, request: Request) -> HttpResponse:
         """Exchange the token of a GitHub Actions or GitLab CI job for one of ten minutes; each counts once."""
         body = body_read(ExchangeBody, request.data)

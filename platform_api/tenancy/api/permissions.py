@@ -38,6 +38,8 @@ class AnyToken(BasePermission):
 class HasScope(BasePermission):
     """Refuses a token without the scope that the view names in ``scopes`` for the method."""
 
+    raises = (ScopeMissingError,)
+
     def has_permission(self, request: Request, view: "APIView") -> bool:
         """Compare the token's scopes with the view's.
 

@@ -25,6 +25,8 @@ class CsrfFailedError(ForbiddenError):
 class SessionAuthentication(BaseAuthentication):
     """A session of the admin site: with all roles of the person, for every use; never beside a token."""
 
+    raises_of_writes = (CsrfFailedError,)
+
     def authenticate(self, request: Request) -> tuple[Caller, None] | None:
         """Return the caller, and let the rest of the exchange touch their rows; None without a session that counts.
 

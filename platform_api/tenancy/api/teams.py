@@ -6,16 +6,16 @@ from typing import Any, ClassVar
 
 from django.db.models import QuerySet
 from django.http import HttpResponse
-from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from platform_api.core.http.conditions import IF_NONE_MATCH, shown
+from platform_api.core.http.document.operations import operation
 from platform_api.core.http.filters import Filter, Named
 from platform_api.core.http.paging import BY_TIME
 from platform_api.core.http.views import ListView
 from platform_api.core.ids import Prefix, show
-from platform_api.core.shapes import Shape
+from platform_api.core.shapes import ProjectId, Shape, TeamId
 from platform_api.tenancy.api.permissions import caller_of
 from platform_api.tenancy.models import Project, Team
 from platform_api.tenancy.models.scopes import Scope
@@ -27,7 +27,7 @@ BY_SLUG = {**BY_TIME, "slug": "slug"}
 class TeamShape(Shape):
     """A team."""
 
-    id: str
+    id: TeamId
     slug: str
     name: str
     created_at: datetime
@@ -36,10 +36,12 @@ class TeamShape(Shape):
 class ProjectShape(Shape):
     """A project."""
 
-    id: str
+    id: ProjectId
     slug: str
     name: str
     team: str
+    """Slug of the team that owns it."""
+
     created_at: datetime
 
 
@@ -101,7 +103,7 @@ class ProjectDetail(APIView):
 
     scopes: ClassVar[dict[str, Scope]] = {"GET": Scope.TENANCY_READ}
 
-    @extend_schema(operation_id="project_get", responses=ProjectShape, parameters=[IF_NONE_MATCH])
+    @operation("project_get", responses={200: ProjectShape}, parameters=[IF_NONE_MATCH])
     def get(self, request: Request, project: str) -> HttpResponse:
         """Show a project."""
         return shown(request, project_shape(project_get(caller=caller_of(request), project=project)))

@@ -6,34 +6,40 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from django.db.models import QuerySet
 from django.http import HttpResponse
-from drf_spectacular.utils import extend_schema
 from msgspec import Meta
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from platform_api.core import clock
+from platform_api.core.http.document.operations import operation
 from platform_api.core.http.filters import Filter, Named
 from platform_api.core.http.shapes import body_read, shape_response
 from platform_api.core.http.views import ListView
 from platform_api.core.ids import Prefix, show
-from platform_api.core.shapes import Body, Shape
+from platform_api.core.shapes import Body, Shape, TokenId
 from platform_api.idempotency.api.keys import KEY_PARAMETER, order_key_of
 from platform_api.idempotency.services.keys import OrderKey
 from platform_api.tenancy.api.permissions import AnyToken, caller_of
 from platform_api.tenancy.models import ApiToken
 from platform_api.tenancy.models.scopes import Scope
 from platform_api.tenancy.models.tokens import MAXIMUM_OVERLAP
+from platform_api.tenancy.selectors.projects import RoleMissingError
 from platform_api.tenancy.selectors.tokens import roles_named, token_get, token_used, tokens_visible
 from platform_api.tenancy.services.own_tokens import (
     NewToken,
+    SecretShownError,
+    TokenEndedError,
+    TokenWiderError,
     own_token_issue,
     own_token_revoke,
     own_token_rotate,
     token_url,
 )
-from platform_api.tenancy.services.tokens import IssuedToken
+from platform_api.tenancy.services.tokens import IssuedToken, TokenBindingError, TokenLifeError
 
 NO_CONTENT = 204
+SECRET_MADE = ("Location", "Cache-Control")
+"""Headers of answers that show a secret."""
 
 Name = Annotated[str, Meta(min_length=1, max_length=100, description="What it is for, in your own words.")]
 Slug = Annotated[str, Meta(min_length=1, max_length=100)]
@@ -55,8 +61,8 @@ class TokenShape(Shape):
     recognize the secret by.
     """
 
-    id: str
-    family: str
+    id: TokenId
+    family: TokenId
     name: str
     kind: Literal["pat", "svc", "ci"]
     begins_with: str
@@ -179,8 +185,13 @@ class TokenList(ListView):
         """Return one token in its shape."""
         return TokenShape(**token_members(row))
 
-    @extend_schema(
-        operation_id="token_issue", request=TokenBody, responses={201: TokenMadeShape}, parameters=[KEY_PARAMETER]
+    @operation(
+        "token_issue",
+        request=TokenBody,
+        responses={201: TokenMadeShape},
+        parameters=[KEY_PARAMETER],
+        raises=(SecretShownError, TokenLifeError, TokenBindingError),
+        headers=SECRET_MADE,
     )
     def post(self, request: Request) -> HttpResponse:
         """Make a token and show its secret, once; a repeated key is told which token it made."""
@@ -202,7 +213,7 @@ class TokenCurrent(APIView):
 
     permission_classes = (AnyToken,)
 
-    @extend_schema(operation_id="token_current", responses=CurrentShape)
+    @operation("token_current", responses={200: CurrentShape})
     def get(self, request: Request) -> HttpResponse:
         """Say who calls, and with which rights; any token may ask."""
         caller = caller_of(request)
@@ -224,12 +235,12 @@ class TokenDetail(APIView):
 
     scopes: ClassVar[dict[str, Scope]] = {"GET": Scope.TENANCY_READ, "DELETE": Scope.TENANCY_WRITE}
 
-    @extend_schema(operation_id="token_get", responses=TokenShape)
+    @operation("token_get", responses={200: TokenShape})
     def get(self, request: Request, token_id: str) -> HttpResponse:
         """Show a token, without its secret."""
         return shape_response(TokenShape(**token_members(token_get(caller=caller_of(request), token=token_id))))
 
-    @extend_schema(operation_id="token_revoke", request=None, responses={204: None})
+    @operation("token_revoke", responses={204: None}, raises=(RoleMissingError,))
     def delete(self, request: Request, token_id: str) -> HttpResponse:
         """End a token for good; it is refused within a second, and ending it again changes nothing."""
         own_token_revoke(token=token_id, caller=caller_of(request))
@@ -241,11 +252,13 @@ class TokenRotate(APIView):
 
     scopes: ClassVar[dict[str, Scope]] = {"POST": Scope.TENANCY_WRITE}
 
-    @extend_schema(
-        operation_id="token_rotate",
+    @operation(
+        "token_rotate",
         request=TokenRotateBody,
         responses={201: TokenMadeShape},
         parameters=[KEY_PARAMETER],
+        raises=(SecretShownError, TokenEndedError, TokenWiderError),
+        headers=SECRET_MADE,
     )
     def post(self, request: Request, token_id: str) -> HttpResponse:
         """Make a token with the rights and the expiry of this one, and show its secret, once; this one ends."""

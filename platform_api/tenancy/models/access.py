@@ -136,6 +136,7 @@ API_ROUTES = (
     Route("DELETE", "/api/v1/environments/{environment_id}", WRITING, Scope.REQUESTS_WRITE, 202),
     Route("GET", "/api/v1/offerings", ANY_TOKEN, Scope.CATALOG_READ),
     Route("GET", "/api/v1/offerings/{offering}", ANY_TOKEN, Scope.CATALOG_READ),
+    Route("GET", "/api/v1/offerings/{offering}/openapi", ANY_TOKEN, Scope.CATALOG_READ),
     Route("GET", "/api/v1/policies", ANY_TOKEN, Scope.CATALOG_READ),
     Route("GET", "/api/v1/projects", LISTING, Scope.TENANCY_READ),
     Route("GET", "/api/v1/projects/{project}", READING, Scope.TENANCY_READ),

@@ -1,5 +1,6 @@
 """Scopes: what a token may be used for. A token never carries a right that its user has not."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 
@@ -15,6 +16,18 @@ class Scope(StrEnum):
     TENANCY_READ = "tenancy:read"
     TENANCY_WRITE = "tenancy:write"
 
+
+USES: Mapping[Scope, str] = {
+    Scope.CATALOG_READ: "see what can be ordered, and the policies",
+    Scope.REQUESTS_READ: "watch requests and runs",
+    Scope.REQUESTS_WRITE: "order, change and give back",
+    Scope.RESOURCES_READ: "see resources and environments",
+    Scope.CREDENTIALS_REVEAL: "be shown credentials",
+    Scope.AUDIT_READ: "read the audit trail",
+    Scope.TENANCY_READ: "see teams, projects, quotas and tokens",
+    Scope.TENANCY_WRITE: "make, rotate and end tokens",
+}
+"""What each is for, in a person's words."""
 
 READING = frozenset({Scope.CATALOG_READ, Scope.REQUESTS_READ, Scope.RESOURCES_READ, Scope.TENANCY_READ})
 """What a token of a dashboard needs."""
