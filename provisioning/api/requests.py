@@ -262,7 +262,16 @@ class RequestList(ListView):
         headers=SUBMITTED_WITH,
     )
     def post(self, request: Request) -> HttpResponse:
-        """Submit an ask; what is accepted is carried out, whatever happens to this connection."""
+        """Submit an ask; what is accepted is carried out, whatever happens to this connection.
+
+        ``operation`` says what is asked for. ``provision`` needs ``offering``, ``plan``, ``project`` and ``name``; what
+        ``parameters`` there are says the offering. ``update`` needs ``resource``, and what shall be otherwise.
+        ``rotate`` needs ``resource``, and replaces its credentials. ``deprovision`` needs ``resource``, and its name
+        once more in ``confirm``.
+
+        Schema, policies and quota judge it at once, and all findings come together: 422 means that nothing was
+        changed. After 202, ask for ``Location`` until ``status`` is final: ``completed``, ``failed``, ``canceled``.
+        """
         seconds, body = wait_seconds(request), body_of(request.data)
         answer = submit(body, exchange_of(request, route="requests", body=request.data))
         return answer_response(answer, caller=caller_of(request), seconds=seconds)

@@ -141,7 +141,11 @@ class ResourceDetail(APIView):
         headers=SUBMITTED_WITH,
     )
     def patch(self, request: Request, resource_id: str) -> HttpResponse:
-        """Ask for a change of what you have seen; else the same as a request with operation ``update``."""
+        """Ask for a change of what you have seen; else the same as a request with operation ``update``.
+
+        Send what shall be otherwise, and the resource's ``ETag`` in ``If-Match``: of several changes that were made on
+        the same state one is accepted, the others get 412.
+        """
         body_read(UpdateBody, request.data)
         given: dict[str, Any] = dict(request.data or {})
         return _submit(request, {**given, "operation": "update", "resource": resource_id}, must_have_seen=True)
@@ -193,7 +197,11 @@ class CredentialsView(APIView):
         reads_body=True,
     )
     def post(self, request: Request, resource_id: str) -> HttpResponse:
-        """Show the credentials, once; a second call is refused with 410 until they were rotated."""
+        """Show the credentials, once; a second call is refused with 410 until they were rotated.
+
+        Put them where your program reads them before you do anything else: no other answer holds them, and an
+        ``Idempotency-Key`` brings none back.
+        """
         body_read(NoBody, request.data)
         revealed = credentials_reveal(caller=caller_of(request), resource=resource_id)
         answer = CredentialsShown(username=revealed.username, password=revealed.password, uri=revealed.uri)

@@ -100,7 +100,10 @@ class RunLog(APIView):
         parameters=[AFTER],
     )
     def get(self, request: Request, run_id: str) -> HttpResponse:
-        """Show the lines after a sequence, in their order, without gaps."""
+        """Show the lines after a sequence, in their order, without gaps.
+
+        To follow a run, pass ``next_after`` as ``after`` until ``is_complete``.
+        """
         text = request.query_params.get("after", "0")
         if not (text.isascii() and text.isdigit() and len(text) < 10):  # noqa: PLR2004 - fits PostgreSQL's integer
             raise FilterInvalidError("after must be a whole number, 0 or more.")
@@ -127,7 +130,10 @@ class RunCancel(APIView):
 
     @operation("run_cancel", request=CancelBody, responses={202: RunShape}, raises=(RunFinalError, RoleMissingError))
     def post(self, request: Request, run_id: str) -> HttpResponse:
-        """Ask a run to stop: at once if it waits, politely if it works."""
+        """Ask a run to stop: at once if it waits, politely if it works.
+
+        An apply that has begun may still finish; the run's ``status`` says in the end which it was.
+        """
         body = body_read(CancelBody, request.data)
         run = run_cancel(caller=caller_of(request), run=run_id, reason=body.reason)
         return shape_response(run_shape(run), status=202)

@@ -15,6 +15,7 @@ from tests.hostile.contract import Contract
 from tests.hostile.document import Json, Operation, Path, Slot, slots
 from tests.hostile.rows import Rows, difference
 from tests.hostile.stage import DATABASE, Sound, Stage
+from tests.hostile.telling import Telling
 from tests.hostile.values import KEYS, STRINGS, VALUES, Hostile
 from tests.hostile.wire import Heard, Sent, Wire
 
@@ -56,7 +57,7 @@ class Attack:
     def __init__(self, stage: Stage, *, rows: Rows, wire: Wire) -> None:
         self.stage, self.contract = stage, Contract()
         self.failures: list[Failure] = []
-        self._rows, self._wire = rows, wire
+        self._rows, self._wire, self._telling = rows, wire, Telling(stage.operations.values())
         self._standing = rows.look()
 
     def strike(self, sent: Sent, what: str, *, may_be_accepted: bool = True) -> Heard:
@@ -73,7 +74,7 @@ class Attack:
             self._wire.close()
             heard = Heard(status=0)
             self._fail(sent, heard, what, ["no answer in time"])
-        faults = self.contract.faults(sent, heard)
+        faults = self.contract.faults(sent, heard) + self._telling.faults(sent, heard)
         standing = self._rows.look()
         if 200 <= heard.status < 400 and sent.method != "GET":
             if not may_be_accepted:

@@ -20,6 +20,7 @@ class Operation:
         path: With names in braces.
         parameters: Name and place (``path``, ``query``, ``header``) of each.
         schema: Of the body, resolved; None where it takes none.
+        answers: Statuses, and which codes each can come with.
     """
 
     id: str
@@ -27,6 +28,7 @@ class Operation:
     path: str
     parameters: tuple[tuple[str, str], ...]
     schema: Json | None
+    answers: Mapping[int, frozenset[str]]
 
     @property
     def is_write(self) -> bool:
@@ -57,9 +59,17 @@ def operations(document: Json) -> list[Operation]:
                     path=path,
                     parameters=tuple((each["name"], each["in"]) for each in told),
                     schema=None if schema is None else _resolved(document, schema),
+                    answers={
+                        int(status): _codes(_resolved(document, answer))
+                        for status, answer in operation.get("responses", {}).items()
+                    },
                 )
             )
     return found
+
+
+def _codes(answer: Json) -> frozenset[str]:
+    return frozenset(code for part in answer.get("content", {}).values() for code in part.get("examples", ()))
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import pytest
 
 from tests.hostile.contract import Contract
 from tests.hostile.document import operations, slots
+from tests.hostile.telling import Telling
 from tests.hostile.values import KEYS, VALUES
 from tests.hostile.wire import Heard, Sent
 
@@ -62,6 +63,34 @@ def test_a_code_that_changes_its_status_is_a_fault() -> None:
     contract = Contract()
     assert contract.faults(SENT, refusal()) == []
     assert contract.faults(SENT, refusal(422, status=422))
+
+
+DOCUMENT: dict[str, Any] = {
+    "paths": {
+        "/api/v1/requests": {
+            "post": {
+                "operationId": "request_submit",
+                "responses": {
+                    "202": {},
+                    "409": {"content": {"application/problem+json": {"examples": {"name_taken": {}}}}},
+                },
+            }
+        }
+    }
+}
+
+
+def test_an_answer_that_the_document_does_not_tell_is_a_fault() -> None:
+    telling = Telling(operations(DOCUMENT))
+    assert telling.faults(SENT, refusal()) == []
+    assert telling.faults(SENT, Heard(status=202, headers={"correlation-id": "abcdefgh"})) == []
+    assert telling.faults(SENT, refusal(410, status=410))
+    assert telling.faults(SENT, refusal(code="other"))
+
+
+def test_of_an_address_that_is_no_route_the_document_need_not_tell() -> None:
+    stray = Sent(method="POST", target="/api/v1/requests/more")
+    assert Telling(operations(DOCUMENT)).faults(stray, refusal(404, status=404)) == []
 
 
 def test_a_new_field_is_attacked_by_itself() -> None:

@@ -46,6 +46,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "LICENSE": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
     "SERVERS": [{"url": "/", "description": "The service that shows this document."}],
     "TAGS": [{"name": name, "description": description} for name, description in TAGS],
+    "DEFAULT_GENERATOR_CLASS": "platform_api.core.http.document.parts.KeptGenerator",
     "OAS_VERSION": "3.1.0",
     "SCHEMA_PATH_PREFIX": "/api/v[0-9]",
     "SERVE_INCLUDE_SCHEMA": False,

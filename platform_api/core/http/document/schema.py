@@ -30,6 +30,9 @@ MEANINGS: Mapping[str, str] = {
 }
 """What statuses of success say."""
 
+WAITED_FOR = "It is done: you waited for that, or it was so before."
+"""What 200 says where 202 is answered, too."""
+
 _SECTIONS = re.compile(r"\n\s*(?:Args|Returns|Raises):\n")
 
 
@@ -96,9 +99,10 @@ class OperationSchema(AutoSchema):
         everywhere = {"Correlation-Id"}.union(*(getattr(each, "headers", ()) for each in self.view.get_permissions()))
         added = [each for parameter in self._parameters_told() for each in parameter.headers]
         found: Described = {}
+        meanings = {**MEANINGS, "200": WAITED_FOR} if "202" in successes else MEANINGS
         for status, answer in successes.items():
             headers = self._headers(everywhere, self._told.headers, added)
-            found[status] = {**answer, "description": MEANINGS[status], "headers": headers}
+            found[status] = {**answer, "description": meanings[status], "headers": headers}
         for parameter in self._parameters_told():
             for status in map(str, parameter.answers):
                 headers = self._headers(everywhere, parameter.headers)
