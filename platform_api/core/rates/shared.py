@@ -1,10 +1,13 @@
 """Buckets that all processes share, in the Valkey that also carries hints: a script, a round trip, little patience."""
 
 import hashlib
+import threading
 from pathlib import Path
+from typing import Any
 
 import redis
 from redis.backoff import NoBackoff
+from redis.connection import parse_url
 from redis.exceptions import NoScriptError, RedisError
 from redis.retry import Retry
 
@@ -25,6 +28,12 @@ class ValkeySilentError(Exception):
     """No answer in time, or none that could be used; callers judge without it."""
 
 
+class _Line(threading.local):
+    """A thread's connection; without a pool, which costs as much as the call."""
+
+    connection: redis.Connection | None = None
+
+
 class SharedBuckets:
     """One bucket a holder, for all processes together."""
 
@@ -34,13 +43,14 @@ class SharedBuckets:
         Args:
             url: Where the Valkey is, with its password.
         """
-        self._client = redis.Redis.from_url(
-            url,
-            socket_timeout=PATIENCE_SECONDS,
-            socket_connect_timeout=PATIENCE_SECONDS,
-            retry=Retry(NoBackoff(), 0),
-            protocol=2,  # no greeting before the first call
-        )
+        self._options: dict[str, Any] = {
+            **parse_url(url),  # type: ignore[no-untyped-call]  # redis's own reading of its addresses
+            "socket_timeout": PATIENCE_SECONDS,
+            "socket_connect_timeout": PATIENCE_SECONDS,
+            "retry": Retry(NoBackoff(), 0),
+            "protocol": 2,  # no greeting before the first call
+        }
+        self._line = _Line()
         self._breaker = Breaker(seconds=PAUSE_SECONDS)
 
     def take(self, holder: str, rate: Rate) -> Verdict:
@@ -51,18 +61,36 @@ class SharedBuckets:
         """
         if not self._breaker.may_try():
             raise ValkeySilentError
-        arguments = (1, f"slipway:rate:{holder}", rate.interval, rate.burst)
+        arguments = ("1", f"slipway:rate:{holder}", str(rate.interval), str(rate.burst))
         try:
             try:
-                answer = self._client.evalsha(_DIGEST, *arguments)
+                answer = self._ask("EVALSHA", _DIGEST, *arguments)
             except NoScriptError:  # a Valkey that was started since
-                answer = self._client.eval(SCRIPT, *arguments)
+                answer = self._ask("EVAL", SCRIPT, *arguments)
         except RedisError as error:
+            self._hang_up()
             self._breaker.failed()
             raise ValkeySilentError from error
         self._breaker.succeeded()
         return Verdict.of(*answer)
 
     def close(self) -> None:
-        """Let go of all connections."""
-        self._client.close()
+        """Let go of this thread's connection; others go with their threads."""
+        self._hang_up()
+
+    def _ask(self, *words: str) -> Any:
+        if self._line.connection is None:
+            self._line.connection = self._connect()
+        connection: Any = self._line.connection  # its methods are not typed
+        connection.send_command(*words, check_health=False)
+        return connection.read_response()
+
+    def _connect(self) -> redis.Connection:
+        options = {**self._options}
+        connect: type[redis.Connection] = options.pop("connection_class", redis.Connection)
+        return connect(**options)
+
+    def _hang_up(self) -> None:
+        connection: Any = self._line.connection
+        if connection is not None:
+            connection.disconnect()
