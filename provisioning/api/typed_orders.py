@@ -75,7 +75,8 @@ def _order(body: Schema, version: OfferingVersion, *, name: str, is_needed: bool
         *("operation", "offering", "plan", "project", "name"),
         *(["parameters"] if is_needed else []),
     ]
-    schema["allOf"] = [_within(plan) for plan in plans if plan.limits]
+    if narrowing := [_within(plan) for plan in plans if plan.limits]:
+        schema["allOf"] = narrowing
     return _titled(schema, f"{name}Order", f"An order of {version.manifest['title']}, version {version.version}.")
 
 

@@ -18,7 +18,7 @@ from platform_api.core.http.document.operations import Parameter
 from platform_api.core.http.filters import FilterInvalidError
 
 DEFAULT_LIMIT = 50
-MAX_LIMIT = 100
+MAX_LIMIT, MAX_DIGITS = 100, 3
 AFTER, BEFORE = "after", "before"
 LIMIT, CURSOR, SORT = "limit", "cursor", "sort"
 BY_TIME = {"created_at": "pk"}
@@ -127,7 +127,7 @@ def page_of(queryset: QuerySet[Any], request: Request, order: Order) -> Page:
 
 def _limit(request: Request) -> int:
     text = request.query_params.get(LIMIT, str(DEFAULT_LIMIT))
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:6]) <= MAX_LIMIT):
+    if not (text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS and 1 <= int(text) <= MAX_LIMIT):
         msg = f"limit must be a whole number from 1 to {MAX_LIMIT}."
         raise FilterInvalidError(msg)
     return int(text)

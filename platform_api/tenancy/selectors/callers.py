@@ -62,16 +62,10 @@ def caller_of_token(*, digest: str) -> tuple[ApiToken, Caller] | None:
     if token is None:
         return None
     team_grants, project_grants = _granted(token)
-    team_roles = _roles("team", team_grants)
+    team_roles, project_roles = _roles("team", team_grants), _roles("project", project_grants)
     is_bound = token.team_id is not None or token.project_id is not None
-    if token.team_id is not None:
-        team_roles = {token.team_id: team_roles.get(token.team_id, frozenset())}
-        project_grants = [grant for grant in project_grants if UUID(grant["team"]) == token.team_id]
-    project_roles = _roles("project", project_grants)
-    if token.project is not None:
-        of_team = team_roles.get(token.project.team_id, frozenset())
-        project_roles = {token.project.pk: project_roles.get(token.project.pk, frozenset()) | of_team}
-        team_roles = {}
+    if is_bound:
+        team_roles, project_roles = _within_binding(token, team_roles, project_grants)
     caller = Caller(
         id=token.user_id,
         name=token.user.username,
@@ -86,6 +80,25 @@ def caller_of_token(*, digest: str) -> tuple[ApiToken, Caller] | None:
         on_behalf_of=token.on_behalf_of or None,
     )
     return token, caller
+
+
+def _within_binding(
+    token: ApiToken, team_roles: Mapping[UUID, frozenset[str]], project_grants: Iterable[Mapping[str, Any]]
+) -> tuple[dict[UUID, frozenset[str]], dict[UUID, frozenset[str]]]:
+    """Return the roles that count for a token that is narrowed to a team or project: on teams, and on projects.
+
+    A binding takes away and gives nothing: where there is no role, nothing is seen either. An overseer, who sees all,
+    sees what the token is for.
+    """
+    sees_all = token.user.is_auditor or token.user.is_platform_admin
+    if token.project is not None:
+        of_team = team_roles.get(token.project.team_id, frozenset())
+        roles = of_team | _roles("project", project_grants).get(token.project.pk, frozenset())
+        return {}, {token.project.pk: roles} if roles or sees_all else {}
+    on_team = {team: roles for team, roles in team_roles.items() if team == token.team_id}
+    if sees_all and token.team_id is not None:
+        on_team.setdefault(token.team_id, frozenset())
+    return on_team, _roles("project", [grant for grant in project_grants if UUID(grant["team"]) == token.team_id])
 
 
 def _granted(found: Any) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:

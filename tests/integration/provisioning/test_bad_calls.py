@@ -211,6 +211,8 @@ def test_a_nul_in_an_address_is_refused(standing_house: House, route: Route, nam
         ("limit=0", "invalid_filter"),
         ("limit=101", "invalid_filter"),
         ("limit=ten", "invalid_filter"),
+        ("limit=000001000000", "invalid_filter"),
+        ("limit=000001" + "9" * 30, "invalid_filter"),
         ("limit=", "invalid_filter"),
         ("limit=%D9%A1", "invalid_filter"),
         ("cursor=x", "invalid_cursor"),

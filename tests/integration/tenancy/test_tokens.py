@@ -1,4 +1,5 @@
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import IntegrityError, transaction
@@ -12,8 +13,9 @@ from platform_api.tenancy.models.roles import Role
 from platform_api.tenancy.models.scopes import Scope
 from platform_api.tenancy.models.tokens import TokenKind
 from platform_api.tenancy.models.users import UserKind
+from platform_api.tenancy.selectors.projects import projects_visible, teams_visible
 from platform_api.tenancy.services import tokens
-from platform_api.tenancy.services.teams import role_revoke
+from platform_api.tenancy.services.teams import project_create, role_revoke
 from platform_api.tenancy.services.tokens import (
     FORM,
     TokenBindingError,
@@ -196,10 +198,36 @@ def test_a_token_bound_to_a_project_carries_the_teams_roles_there_and_nowhere_el
     assert caller.project_roles == {people.checkout.pk: frozenset({"developer"})}
 
 
-def test_a_token_bound_to_a_team_leaves_out_the_other_teams_roles(people: People) -> None:
-    issued = token_issue(user=people.stranger.user, name="x", kind=TokenKind.CI, caller=TESTS, team=people.shop)
+def test_a_binding_gives_nothing_of_its_own(people: People) -> None:
+    bindings: list[dict[str, Any]] = [{"team": people.shop}, {"project": people.checkout}]
+    for binding in bindings:
+        issued = token_issue(user=people.stranger.user, name="x", kind=TokenKind.CI, caller=TESTS, **binding)
+        caller = token_authenticate(presented=issued.secret, ip=None, correlation_id="c")
+        assert (caller.team_roles, caller.project_roles) == ({}, {})
+        assert not projects_visible(caller=caller)
+        assert not teams_visible(caller=caller)
+
+
+def test_a_token_bound_to_a_team_shows_who_has_a_role_on_one_project_no_other(people: People) -> None:
+    project_create(team=people.shop, slug="other", name="Other", caller=TESTS)
+    issued = token_issue(user=people.owner.user, name="x", kind=TokenKind.CI, caller=TESTS, team=people.shop)
     caller = token_authenticate(presented=issued.secret, ip=None, correlation_id="c")
-    assert not caller.roles_in(team_id=people.rivals.pk, project_id=people.spy.pk)
+    assert [project.slug for project in projects_visible(caller=caller)] == ["checkout"]
+
+
+@pytest.mark.parametrize("binding", ["team", "project"])
+def test_who_has_lost_the_last_role_sees_nothing_with_a_token_that_is_bound(people: People, binding: str) -> None:
+    bound: dict[str, Any] = {"team": people.shop} if binding == "team" else {"project": people.checkout}
+    issued = token_issue(user=people.owner.user, name="x", kind=TokenKind.CI, caller=TESTS, **bound)
+    role_revoke(user=people.owner.user, role=Role.DEVELOPER, on=people.checkout, caller=TESTS)
+    assert not projects_visible(caller=token_authenticate(presented=issued.secret, ip=None, correlation_id="c"))
+
+
+def test_a_bound_token_of_an_overseer_shows_what_it_is_bound_to(people: People) -> None:
+    issued = token_issue(user=people.auditor.user, name="x", kind=TokenKind.CI, caller=TESTS, project=people.checkout)
+    caller = token_authenticate(presented=issued.secret, ip=None, correlation_id="c")
+    assert [project.slug for project in projects_visible(caller=caller)] == ["checkout"]
+    assert caller.roles_in(team_id=people.shop.pk, project_id=people.checkout.pk) == frozenset()
 
 
 def test_a_bound_token_of_an_auditor_does_not_oversee(people: People) -> None:
