@@ -5,14 +5,14 @@ once, regained within ``w`` seconds), ``RateLimit`` where the caller stands (``r
 seconds).
 """
 
-import ipaddress
 from typing import TYPE_CHECKING
 
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
+from platform_api.core.addresses import neighborhood_of
 from platform_api.core.callers import Caller
-from platform_api.core.errors import SlipwayError, UnauthenticatedError
+from platform_api.core.errors import ForbiddenError, SlipwayError, UnauthenticatedError
 from platform_api.core.http.document.headers import RATES
 from platform_api.core.http.errors import RateLimitedError
 from platform_api.core.rates.limits import rate_of, rate_take
@@ -20,9 +20,6 @@ from platform_api.core.rates.terms import RateKind, Verdict
 
 if TYPE_CHECKING:  # REST framework's views import this module by way of its settings
     from rest_framework.views import APIView
-
-IPV6_PREFIX = 64
-"""Whoever has one IPv6 address has all of its network; they count as one."""
 
 
 class WithinRate(BasePermission):
@@ -63,21 +60,13 @@ def rate_headers(kind: RateKind, verdict: Verdict) -> dict[str, str]:
 def attempt_judged(error: SlipwayError, request: Request) -> SlipwayError:
     """Return what an address is told that somebody unknown calls from: why it was refused, or to come back later.
 
-    A call with a sound token is never held against its address: many may share one.
+    A call with a sound token is never held against its address: many may share one. Refusals of genuine strangers count
+    too, such as a job that no rule trusts: each is recorded, and the record is kept for good.
     """
-    if not isinstance(error, UnauthenticatedError):
+    is_known = isinstance(getattr(request, "_user", None), Caller)  # its public name would judge the token once more
+    if is_known or not isinstance(error, UnauthenticatedError | ForbiddenError):
         return error
-    verdict = rate_take(RateKind.ATTEMPT, _network(request.META.get("REMOTE_ADDR") or ""))
+    verdict = rate_take(RateKind.ATTEMPT, neighborhood_of(request.META.get("REMOTE_ADDR")))
     if verdict is None or verdict.is_allowed:
         return error
     return RateLimitedError(retry_after_seconds=verdict.retry_seconds)
-
-
-def _network(address: str) -> str:
-    try:
-        known = ipaddress.ip_address(address)
-    except ValueError:  # a server behind a unix socket tells none
-        return ""
-    if known.version == 4:  # noqa: PLR2004 - IPv4
-        return address
-    return str(ipaddress.ip_network((known.packed, IPV6_PREFIX), strict=False))

@@ -4,7 +4,6 @@ The counts stand in PostgreSQL, where each is taken by one statement before anyt
 at once, on many processes, cannot slip through together. Without the database nobody logs in anyway.
 """
 
-import ipaddress
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -15,6 +14,7 @@ from django.utils.crypto import salted_hmac
 from platform_api.audit.models import Outcome
 from platform_api.audit.services.events import event_record
 from platform_api.core import clock
+from platform_api.core.addresses import neighborhood_of
 from platform_api.core.callers import Caller
 from platform_api.core.errors import ThrottledError
 
@@ -25,9 +25,6 @@ ADDRESS_LIMIT = 50
 """Of one address: an office may sit behind it."""
 CODE_LIMIT = 5
 """Codes of one person: at most 1 440 a day of a million, and only for who knows the password."""
-
-IPV6_PREFIX_BITS = 64
-"""What one household or host is given; its addresses count as one."""
 
 STALE_ROWS = 100
 """Closed windows that one attempt clears away, at most."""
@@ -76,10 +73,7 @@ def name_bucket(username: str) -> Bucket:
 
 def address_bucket(ip: str | None) -> Bucket:
     """Return the count of an address; an IPv6 address counts with its neighbors."""
-    address = ipaddress.ip_address(ip or "0.0.0.0")  # noqa: S104 - stands for an unknown address, nothing is bound
-    if address.version == 6:  # noqa: PLR2004 - IPv6
-        address = ipaddress.ip_network((int(address), IPV6_PREFIX_BITS), strict=False).network_address
-    return Bucket(_key("address", str(address)), ADDRESS_LIMIT)
+    return Bucket(_key("address", neighborhood_of(ip)), ADDRESS_LIMIT)
 
 
 def code_bucket(user_id: UUID) -> Bucket:

@@ -19,6 +19,7 @@ from django.db.models import Q
 
 from platform_api.audit.services.events import event_record
 from platform_api.core import clock, row_scope
+from platform_api.core.addresses import address_of
 from platform_api.core.callers import Caller
 from platform_api.core.errors import ConflictError, RefusedError, UnauthenticatedError
 from platform_api.core.ids import Prefix, show
@@ -263,7 +264,5 @@ def _look_up(digest: str) -> tuple[ApiToken, Caller]:
 def _is_from(token: ApiToken, ip: str | None) -> bool:
     if not token.networks:
         return True
-    if ip is None:
-        return False
-    address = ipaddress.ip_address(ip)
-    return any(address in ipaddress.ip_network(network) for network in token.networks)
+    address = address_of(ip)
+    return address is not None and any(address in ipaddress.ip_network(network) for network in token.networks)

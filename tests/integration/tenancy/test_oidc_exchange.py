@@ -19,10 +19,15 @@ from rest_framework.test import APIClient
 from platform_api.audit.models import AuditEvent
 from platform_api.core import clock
 from platform_api.core.ids import Prefix, show
+from platform_api.core.rates import limits
+from platform_api.core.rates.buckets import Buckets
 from platform_api.tenancy.models import ApiToken, TrustRule, UsedIdentity, User
+from platform_api.tenancy.models.identities import CiIdentity
 from platform_api.tenancy.models.roles import Role
 from platform_api.tenancy.models.scopes import Scope
 from platform_api.tenancy.models.users import UserKind
+from platform_api.tenancy.selectors.trust_rules import trust_rule_for
+from platform_api.tenancy.services.oidc import exchanging
 from platform_api.tenancy.services.teams import role_grant
 from platform_api.tenancy.services.tokens import token_authenticate
 from platform_api.tenancy.services.trust_rules import TrustRuleRefusedError, trust_rule_create, trust_rule_disable
@@ -301,8 +306,8 @@ def test_a_gitlab_that_signs_for_a_github_is_refused(trusted: TrustRule, github:
 
 
 def test_tokens_that_have_expired_are_forgotten_by_those_that_follow(trusted: TrustRule, github: Issuer) -> None:
-    UsedIdentity.objects.create(key="0" * 64, expires_at=clock.now() - timedelta(seconds=61))
-    UsedIdentity.objects.create(key="1" * 64, expires_at=clock.now() - timedelta(seconds=55))
+    UsedIdentity.objects.create(key="0" * 64, expires_at=clock.now() - timedelta(seconds=121))
+    UsedIdentity.objects.create(key="1" * 64, expires_at=clock.now() - timedelta(seconds=115))
     assert exchange(github.sign(github.claims())).status_code == 201
     assert not UsedIdentity.objects.filter(key="0" * 64).exists()
     assert UsedIdentity.objects.count() == 2
@@ -383,6 +388,31 @@ def test_a_rule_that_is_switched_off_takes_nobody_and_ends_what_it_gave(trusted:
     assert client.get("/api/v1/tokens").json()["code"] == "token_invalid"
     actions = AuditEvent.objects.filter(object_id=trusted.pk).order_by("pk").values_list("action", flat=True)
     assert list(actions) == ["trust_rule.created", "trust_rule.disabled"]
+
+
+def test_a_rule_that_is_switched_off_while_a_token_is_exchanged_takes_nobody(
+    trusted: TrustRule, github: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def found_and_ended(identity: CiIdentity) -> TrustRule | None:
+        found = trust_rule_for(identity)
+        trust_rule_disable(rule=trusted, caller=TESTS)
+        return found
+
+    monkeypatch.setattr(exchanging, "trust_rule_for", found_and_ended)
+    assert exchange(github.sign(github.claims())).json()["code"] == "oidc_not_trusted"
+    assert not ApiToken.objects.filter(trust_rule=trusted).exists()
+    assert not UsedIdentity.objects.exists()
+
+
+def test_jobs_that_nobody_trusts_are_soon_told_to_come_back_and_not_recorded_any_more(
+    trusted: TrustRule, github: Issuer, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "_own", Buckets())
+    settings.RATES = {**settings.RATES, "attempt": (1, 3)}
+    strange = github.sign(github.claims(**UNTRUSTED["a fork that pushes"]))
+    answers = [exchange(strange) for _ in range(6)]
+    assert [answer.status_code for answer in answers] == [403] * 3 + [429] * 3
+    assert AuditEvent.objects.filter(code="oidc_not_trusted").count() == 3
 
 
 def test_an_issuer_that_is_taken_off_the_list_is_refused(trusted: TrustRule, github: Issuer, settings: Any) -> None:

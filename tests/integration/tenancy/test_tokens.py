@@ -170,7 +170,9 @@ def test_the_database_itself_bounds_a_tokens_life(people: People) -> None:
         ApiToken.objects.filter(pk=token.pk).update(expires_at=token.created_at + timedelta(days=367))
 
 
-@pytest.mark.parametrize(("ip", "is_in"), [("10.1.2.3", True), ("10.2.0.1", False), ("::1", False), (None, False)])
+@pytest.mark.parametrize(
+    ("ip", "is_in"), [("10.1.2.3", True), ("10.2.0.1", False), ("::1", False), (None, False), ("", False)]
+)
 def test_a_token_counts_only_from_its_networks(people: People, ip: str | None, *, is_in: bool) -> None:
     issued = token_issue(user=people.owner.user, name="x", kind=TokenKind.CI, caller=TESTS, networks=["10.1.0.0/16"])
     if is_in:

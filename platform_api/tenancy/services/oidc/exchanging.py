@@ -15,6 +15,8 @@ from platform_api.tenancy.services.oidc.verifying import LEEWAY, identity_verify
 from platform_api.tenancy.services.tokens import IssuedToken, token_issue
 
 NAME_LENGTH = 100
+FORGOTTEN_AFTER = 2 * LEEWAY
+"""A token's use is remembered for longer than any process can take the token, though their clocks differ."""
 
 
 class IdentityNotTrustedError(ForbiddenError):
@@ -48,6 +50,8 @@ def _exchange(identity: CiIdentity, *, ip: str | None, correlation_id: str) -> I
     if rule is None:
         raise IdentityNotTrustedError(_echo(identity), evidence=identity.claims())
     with transaction.atomic():
+        if not TrustRule.objects.select_for_update(no_key=True, of=("self",)).filter(pk=rule.pk, disabled_at=None):
+            raise IdentityNotTrustedError(_echo(identity), evidence=identity.claims())  # it was switched off just now
         _use_once(identity)
         return token_issue(
             user=rule.user,
@@ -77,7 +81,7 @@ def _caller(identity: CiIdentity, *, rule: TrustRule, ip: str | None, correlatio
 
 def _use_once(identity: CiIdentity) -> None:
     """Write down that a token was used; who inserts first wins. Those that have expired are forgotten on the way."""
-    UsedIdentity.objects.filter(expires_at__lt=clock.now() - LEEWAY).delete()
+    UsedIdentity.objects.filter(expires_at__lt=clock.now() - FORGOTTEN_AFTER).delete()
     try:
         with transaction.atomic():
             UsedIdentity.objects.create(key=identity.use_key, expires_at=identity.expires_at)
