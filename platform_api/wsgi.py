@@ -15,10 +15,14 @@ if settings.METRICS_TOKEN:  # nobody else would ever ask for them
     metrics_folder_open(settings.METRICS_DIR)
 
 from django.core.wsgi import get_wsgi_application
+from django.urls import get_resolver
 
 import platform_api.celery  # noqa: F401 - tasks bind to this application
 from platform_api.core.leaving import on_leaving
+from platform_api.core.shapes import structs_prepare
 from platform_api.core.waiting import room
 
 application = get_wsgi_application()
+get_resolver().url_patterns  # noqa: B018 - loads all views now, not in the threads of the first calls
+structs_prepare()
 on_leaving(room.empty)

@@ -24,6 +24,12 @@ def start(database: str, socket: Path, together: Barrier | None) -> None:
     from django.conf import settings
 
     django.setup()
+    from django.urls import get_resolver
+
+    from platform_api.core.shapes import structs_prepare
+
+    get_resolver().url_patterns  # noqa: B018 - all is loaded before there are threads, as in platform_api/wsgi.py
+    structs_prepare()
     settings.POLICY_SOCKET = socket
     settings.ALLOWED_HOSTS = ["testserver"]
     if together is not None:
