@@ -79,7 +79,7 @@ class Evidence:
             ends.callback(monitor.join)
             ends.callback(self._is_over.set)
             yield
-        assert self._faults == []
+        assert self._faults == [], [repr(fault) for fault in self._faults]
         self._read_files()
         self._read_sealed()
         self.read_tables()
@@ -118,12 +118,11 @@ class Evidence:
     def _monitor(self) -> None:
         try:
             url = self._stack.url("REDIS_URL")
-            with redis.Redis.from_url(url, socket_timeout=0.2) as broker, broker.monitor() as tap:
+            with redis.Redis.from_url(url, socket_timeout=5) as broker, broker.monitor() as tap:
                 while not self._is_over.is_set():
-                    try:
-                        told = tap.next_command()["command"]
-                    except redis.TimeoutError:
+                    if not tap.connection.can_read(timeout=0.2):  # no read is broken off in the midst of a line
                         continue
+                    told = tap.next_command()["command"]
                     self.samples["broker commands"].add((told.partition(" ")[0], told.encode()))
         except BaseException as error:  # noqa: BLE001 - handed to the test, which fails of it
             self._faults.append(error)

@@ -36,6 +36,11 @@ def told(answer: HttpResponse, *named: str) -> tuple[Any, ...]:
     return answer.status_code, text, {name: value for name, value in answer.headers.items() if name not in VARYING}
 
 
+def count(queries: CaptureQueriesContext) -> int:
+    """Count what was asked of the database, but for the token's use, which is written down once a minute."""
+    return sum('"last_used_at" =' not in query["sql"] for query in queries)
+
+
 def missing(prefix: Prefix) -> str:
     """Return an id that nothing has."""
     return show(prefix, new_id())
@@ -54,7 +59,7 @@ def test_a_strangers_thing_answers_exactly_like_a_missing_one(world: World, rout
                 answer = world.call(route, Who.STRANGER, client=client, **{name: named})
             assert versions() == before
         kind = named[: named.find("_") + 1]  # nothing for a slug
-        answers.append((kind, told(answer, named), len(queries)))
+        answers.append((kind, told(answer, named), count(queries)))
     assert {answer[0] for _, answer, _ in answers} == {404}
     assert len({str(answer) for _, answer, _ in answers}) == 1, answers
     assert len({(kind, count) for kind, _, count in answers}) == len({kind for kind, _, _ in answers}), answers
@@ -86,7 +91,7 @@ def test_a_strangers_thing_in_a_body_answers_exactly_like_a_missing_one(world: W
             with CaptureQueriesContext(connection) as queries:
                 answer: Any = client.post("/api/v1/requests", {**body, field: named}, content_type="application/json")
             assert versions() == before
-        answers.append((told(answer, named), len(queries)))
+        answers.append((told(answer, named), count(queries)))
     assert answers[0] == answers[1]
     assert answers[0][0][0] in {404, 422}
 
