@@ -48,8 +48,8 @@ class Body(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """Something that is sent; an unknown field is a fault, not ignored."""
 
 
-# At the end of a process, one in five crashes while msgspec's Meta objects are taken down (its issue 717); what is frozen
-# is not taken down.
+# One process in five crashes at its end, while msgspec's Meta objects are taken down (its issue 717); what is frozen is
+# not taken down.
 atexit.register(gc.freeze)
 
 
