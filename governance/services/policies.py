@@ -15,6 +15,7 @@ from governance.models import PolicyDecision, PolicyOutcome
 from governance.services.policy_client import HelperSilentError, ask
 from platform_api.core import spending
 from platform_api.core.errors import RequestRefusedError, UnavailableError
+from platform_api.core.ids import new_id
 from platform_api.core.pointers import pointer
 from platform_api.core.sealing import seal
 
@@ -158,10 +159,10 @@ def policy_require(decision: Decision) -> None:
         raise PolicyDeniedError("The policies refuse it. Nothing was changed.", errors=decision.denials)
 
 
-def policy_decision_build(
+def policy_decision_columns(
     *, decision: Decision, subject_type: str, subject_id: UUID, project_id: UUID
-) -> PolicyDecision:
-    """Return the row of a decision, not saved yet: the ordering path inserts its columns in a statement of its own.
+) -> dict[str, Any]:
+    """Return the columns of a decision's row; the ordering path inserts them in a statement of its own.
 
     Args:
         decision: What was said.
@@ -169,35 +170,35 @@ def policy_decision_build(
         subject_id: Which one.
         project_id: The project that it is in.
     """
-    row = PolicyDecision(
-        stage=decision.stage.value,
-        set_id=decision.policy_set.id,
-        set_version=decision.policy_set.version,
-        set_digest=decision.policy_set.digest,
-        subject_type=subject_type,
-        subject_id=subject_id,
-        project_id=project_id,
-        outcome=decision.outcome.value,
-        results=[
+    decision_id = new_id()
+    return {
+        "id": decision_id,
+        "stage": decision.stage.value,
+        "set_id": decision.policy_set.id,
+        "set_version": decision.policy_set.version,
+        "set_digest": decision.policy_set.digest,
+        "subject_type": subject_type,
+        "subject_id": subject_id,
+        "project_id": project_id,
+        "outcome": decision.outcome.value,
+        "results": [
             {"id": result.id, "level": result.level.value, "outcome": result.outcome.value, "detail": result.detail}
             for result in decision.results
         ],
-        input_digest=canonical.digest(decision.canonical_input) if decision.canonical_input else "",
-        milliseconds=decision.milliseconds,
-    )
-    row.input_sealed = seal(decision.canonical_input, place=PolicyDecision.place_of_input(row.pk))
-    return row
+        "input_digest": canonical.digest(decision.canonical_input) if decision.canonical_input else "",
+        "input_sealed": seal(decision.canonical_input, place=PolicyDecision.place_of_input(decision_id)),
+        "milliseconds": decision.milliseconds,
+    }
 
 
 def policy_decision_record(
     *, decision: Decision, subject_type: str, subject_id: UUID, project_id: UUID
 ) -> PolicyDecision:
-    """Keep a decision, in the transaction of what was decided; see ``policy_decision_build``."""
-    row = policy_decision_build(
+    """Keep a decision, in the transaction of what was decided; see ``policy_decision_columns``."""
+    columns = policy_decision_columns(
         decision=decision, subject_type=subject_type, subject_id=subject_id, project_id=project_id
     )
-    row.save(force_insert=True)
-    return row
+    return PolicyDecision.objects.create(**columns)
 
 
 def policy_set_get() -> PolicySet:

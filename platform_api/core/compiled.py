@@ -17,7 +17,7 @@ from django.db import models
 from django.db.models.expressions import Combinable, Expression, Func, Value
 from django.db.models.query import get_related_populators
 
-from platform_api.core.statements import statement_run
+from platform_api.core.statements import scoped_run
 
 Row = TypeVar("Row", bound=models.Model)
 DATABASE = "default"
@@ -111,7 +111,7 @@ class Compiled(Generic[Row]):
         """Run it with these values, one for each slot."""
         text, parameters, instance = self._translated
         given = [values[each.name] if isinstance(each, Slot) else each for each in parameters]
-        return [instance(row) for row in statement_run(text, given)]
+        return [instance(row) for row in scoped_run(text, given)]
 
     def first(self, **values: Any) -> Row | None:
         """Run it, and return its first row, if there is one."""

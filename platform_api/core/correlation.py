@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 from platform_api.core import tracing
+from platform_api.core.bindings import Bound
 
 _current: ContextVar[str] = ContextVar("correlation_id", default="-")
 
@@ -23,12 +24,8 @@ def bound(correlation_id: str, *, traceparent: str = "") -> Iterator[None]:
         correlation_id: The id.
         traceparent: The trace that this goes on with, as a span of its own; a new trace where it names none.
     """
-    token = _current.set(correlation_id)
-    try:
-        with tracing.bound(tracing.span_of(traceparent)):
-            yield
-    finally:
-        _current.reset(token)
+    with Bound(_current, correlation_id), tracing.bound(tracing.span_of(traceparent)):
+        yield
 
 
 class CorrelationFilter(logging.Filter):

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from uuid import UUID
 
 import uuid_utils
@@ -67,6 +68,7 @@ def new_id() -> UUID:
     return uuid7()
 
 
+@lru_cache(maxsize=4096)  # an answer says the same few ids again and again
 def show(prefix: Prefix, value: UUID) -> str:
     """Return the id as people see it: prefix, underscore, 26 characters of base 32."""
     return str(TypeID.from_uuid(uuid_utils.UUID(int=value.int), prefix=prefix.value))

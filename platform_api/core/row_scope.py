@@ -6,13 +6,13 @@ the platform does on its own account within a call, such as recognizing a token,
 dispatchers and commands work for everybody: their connections are opened with everything in scope.
 """
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 from uuid import UUID
+
+from platform_api.core.bindings import Bound
 
 VARIABLE = "slipway.scope"
 """PostgreSQL's name of it: ``nothing``, ``all``, or an array of the ids that rows belong to; unset is nothing."""
@@ -71,21 +71,16 @@ def enter(scope: RowScope) -> None:
     _current.set(scope)
 
 
-@contextmanager
-def bound(scope: RowScope) -> Iterator[None]:
+def bound(scope: RowScope) -> Bound[RowScope | None]:
     """Work within a scope for a while."""
-    token = _current.set(scope)
-    try:
-        yield
-    finally:
-        _current.reset(token)
+    return Bound(_current, scope)
 
 
-def platform() -> AbstractContextManager[None]:
+def platform() -> Bound[RowScope | None]:
     """Work on the platform's own account for a while: with everybody's rows, in the midst of somebody's call."""
     return bound(EVERYTHING)
 
 
-def carried() -> AbstractContextManager[None]:
+def carried() -> Bound[RowScope | None]:
     """Send statements that set their scope by themselves, each as its own transaction."""
     return bound(CARRIED)

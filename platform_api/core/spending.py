@@ -10,6 +10,7 @@ from typing import Any
 from django.db import connection
 
 from platform_api.core import metrics
+from platform_api.core.bindings import Bound
 
 
 @dataclass
@@ -45,12 +46,8 @@ _current: ContextVar[Spent | None] = ContextVar("spent", default=None)
 def counted() -> Iterator[Spent]:
     """Add up what this thread spends for a while."""
     spent = Spent()
-    token = _current.set(spent)
-    try:
-        with connection.execute_wrapper(spent.query):
-            yield spent
-    finally:
-        _current.reset(token)
+    with Bound(_current, spent), connection.execute_wrapper(spent.query):
+        yield spent
 
 
 @contextmanager

@@ -6,10 +6,10 @@ Who takes it up goes on as a span of its own. What cannot be read is replaced by
 
 import re
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
+
+from platform_api.core.bindings import Bound
 
 HEADER = "traceparent"
 LENGTH = 55
@@ -76,11 +76,6 @@ def traceparent() -> str:
     return "" if context is None else str(context)
 
 
-@contextmanager
-def bound(context: TraceContext) -> Iterator[None]:
+def bound(context: TraceContext) -> Bound[TraceContext | None]:
     """Make a span the current one for a while."""
-    token = _current.set(context)
-    try:
-        yield
-    finally:
-        _current.reset(token)
+    return Bound(_current, context)

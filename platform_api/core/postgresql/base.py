@@ -5,12 +5,19 @@ by itself: no round trip is added. It is set for that transaction alone, so a co
 also after an error, takes nothing along.
 """
 
+from datetime import UTC
+from functools import cache
 from typing import Any, Self
 
+from django.conf import settings
 from django.db.backends.postgresql import base
+from django.db.backends.postgresql.psycopg_any import get_adapters_template
 from django.db.backends.utils import CursorWrapper
-from psycopg import Cursor, RawCursor
-from psycopg.pq import PipelineStatus, TransactionStatus
+from psycopg import Cursor, RawCursor, adapters
+from psycopg.adapt import AdaptersMap
+from psycopg.postgres import types
+from psycopg.pq import Format, PipelineStatus, TransactionStatus
+from psycopg.types.datetime import TimestamptzLoader
 
 from platform_api.core import row_scope
 from platform_api.core.postgresql.numbering import numbered
@@ -85,8 +92,25 @@ class ScopedCursor(Cursor[Any]):
             self.transaction.said = scope
 
 
+@cache
+def _adapters() -> AdaptersMap:
+    """Return Django's adapters, but with psycopg's own reader of moments, which is in C; Django's is not.
+
+    Django's gives each moment the zone of its settings. Connections are in that zone, so psycopg's does the same.
+    """
+    made = AdaptersMap(get_adapters_template(settings.USE_TZ, UTC))
+    moment = types["timestamptz"].oid
+    made.register_loader(moment, adapters.get_loader(moment, Format.TEXT) or TimestamptzLoader)
+    return made
+
+
 class StatementCursor(ScopedCursor, RawCursor[Any]):
     """The same for texts that never change, which are looked through once a process (``core/statements.py``)."""
+
+    @property
+    def adapters(self) -> AdaptersMap:
+        """What reads and writes values; the same for all connections."""
+        return _adapters()
 
     def execute(self, query: Any, params: Any = None, **options: Any) -> Self:
         """Run a statement with parameters by name or in order."""
@@ -106,7 +130,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
         """Return what psycopg connects with."""
         parameters: dict[str, Any] = super().get_connection_params()
         scope = f"-c {VARIABLE}={parameters.pop(OPTION)}"
-        return {**parameters, "options": f"{parameters['options']} {scope}", "cursor_factory": ScopedCursor}
+        return {
+            **parameters,
+            "options": f"{parameters['options']} {scope}",
+            "cursor_factory": ScopedCursor,
+        }
 
     def create_cursor(self, name: str | None = None) -> Any:
         """Return a cursor that knows what was said in this connection's transaction."""

@@ -4,12 +4,12 @@ What was refused changed nothing, so it is not kept: asked again under the same 
 """
 
 import hashlib
-import json
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from django.db import IntegrityError, OperationalError, connection, transaction
 from django.db.models.functions import Now
 
@@ -69,8 +69,8 @@ class StoredAnswer:
 
 def fingerprint_of(*, route: str, body: Any) -> str:
     """Return what two orders have in common exactly when they are the same: SHA-256 of route and canonical body."""
-    canonical = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(f"{route}\n{canonical}".encode()).hexdigest()
+    canonical = msgspec.json.encode(body, order="sorted")
+    return hashlib.sha256(route.encode() + b"\n" + canonical).hexdigest()
 
 
 def key_claim(order_key: OrderKey) -> None:

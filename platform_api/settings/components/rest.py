@@ -16,6 +16,7 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_PARSER_CLASSES": ["platform_api.core.http.parsers.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_SCHEMA_CLASS": "platform_api.core.http.document.schema.OperationSchema",
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "platform_api.core.http.negotiation.JsonNegotiation",
     "DEFAULT_METADATA_CLASS": "platform_api.core.http.options.AllowedMethods",
     "EXCEPTION_HANDLER": "platform_api.audit.api.errors.exception_handler",
     "UNAUTHENTICATED_USER": None,

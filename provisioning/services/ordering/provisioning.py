@@ -1,6 +1,5 @@
 """A new resource is ordered: judged from caches, then written by one statement (``submit.sql``)."""
 
-import json
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from django.db import DatabaseError, IntegrityError, OperationalError
 
 from catalog.selectors.connections import connection_for
 from catalog.selectors.orderables import NotOrderableError, Orderable, orderable_get
-from governance.services.policies import Decision, policy_decision_build
+from governance.services.policies import Decision, policy_decision_columns
 from governance.services.quota_limits import quotas_ensure
 from governance.services.quotas import quota_findings
 from platform_api.core import clock, row_scope, tracing
@@ -307,35 +306,39 @@ def _parameters(submission: _Submission) -> dict[str, Any]:
             name=ask.name,
             resource_id=submission.resource_id,
         ),
-        "parameters": json.dumps(submission.parameters),
+        "parameters": _json(submission.parameters),
         "expires_at": place.expires_at,
         "reason": ask.reason,
         "ticket": ask.ticket,
-        "decisions": json.dumps(decisions_shown(submission.decision)),
-        "audited": json.dumps(_audited(submission)),
+        "decisions": _json(decisions_shown(submission.decision)),
+        "audited": _json(_audited(submission)),
         "at": at,
         **_decision_columns(submission),
     }
 
 
 def _decision_columns(submission: _Submission) -> dict[str, Any]:
-    row = policy_decision_build(
+    columns = policy_decision_columns(
         decision=submission.decision,
         subject_type="provisioning_request",
         subject_id=submission.request_id,
         project_id=submission.place.project.pk,
     )
     return {
-        "policy_decision_id": row.pk,
-        "set_id": row.set_id,
-        "set_version": row.set_version,
-        "set_digest": row.set_digest,
-        "policy_outcome": row.outcome,
-        "policy_results": json.dumps(row.results),
-        "input_digest": row.input_digest,
-        "input_sealed": row.input_sealed,
-        "milliseconds": row.milliseconds,
+        "policy_decision_id": columns["id"],
+        "set_id": columns["set_id"],
+        "set_version": columns["set_version"],
+        "set_digest": columns["set_digest"],
+        "policy_outcome": columns["outcome"],
+        "policy_results": _json(columns["results"]),
+        "input_digest": columns["input_digest"],
+        "input_sealed": columns["input_sealed"],
+        "milliseconds": columns["milliseconds"],
     }
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
 
 
 def _audited(submission: _Submission) -> dict[str, Any]:

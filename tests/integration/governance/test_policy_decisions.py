@@ -2,7 +2,6 @@ import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import msgspec
 import psycopg
@@ -12,7 +11,7 @@ from pytest_django import Settings
 
 from governance.engine.policy_set import Stage
 from governance.models import PolicyDecision, PolicyOutcome
-from governance.services.policies import Decision, policy_decide, policy_decision_build, policy_decision_record
+from governance.services.policies import Decision, policy_decide, policy_decision_columns, policy_decision_record
 from governance.services.policy_input import caller_input, moment
 from platform_api.core import clock
 from platform_api.core.ids import new_id
@@ -81,26 +80,20 @@ def test_that_nothing_could_be_judged_is_kept_too(settings: Settings, tmp_path: 
     assert (row.outcome, row.input_digest) == ("error", "")
 
 
-def test_a_built_row_has_every_column_that_the_database_does_not_fill_itself(
+def test_the_columns_of_a_decision_are_all_that_the_database_does_not_fill_itself(
     settings: Settings, tmp_path: Path
 ) -> None:
     settings.POLICY_SOCKET = tmp_path / "nobody.sock"
-    row = policy_decision_build(decision=decided(), subject_type="run", subject_id=SUBJECT, project_id=PROJECT)
-    empty = [
-        field.column
-        for field in PolicyDecision._meta.concrete_fields
-        if field.name != "at" and getattr(row, field.attname) is None
-    ]
-    assert empty == []
-    assert isinstance(row.pk, UUID)
+    columns = policy_decision_columns(decision=decided(), subject_type="run", subject_id=SUBJECT, project_id=PROJECT)
+    assert set(columns) == {field.column for field in PolicyDecision._meta.concrete_fields} - {"at"}
+    assert None not in columns.values()
 
 
 @pytest.mark.django_db
 def test_an_outcome_that_nobody_knows_is_refused_by_the_database(policy_helper: PolicyHelper) -> None:
-    row = policy_decision_build(decision=decided(), subject_type="run", subject_id=SUBJECT, project_id=PROJECT)
-    row.outcome = "perhaps"
+    columns = policy_decision_columns(decision=decided(), subject_type="run", subject_id=SUBJECT, project_id=PROJECT)
     with pytest.raises(IntegrityError, match="policy_decision_outcome_is_known"), transaction.atomic():
-        row.save(force_insert=True)
+        PolicyDecision.objects.create(**{**columns, "outcome": "perhaps"})
 
 
 @pytest.mark.parametrize("user", ["DATABASE_URL", "DATABASE_OWNER_URL"])
