@@ -7,8 +7,8 @@ from typing import Any
 from pythonjsonlogger.json import JsonFormatter
 
 # What no line of ours says need not be found out for each (Python's documentation of logging, "Optimization").
-logging._srcfile = None  # type: ignore[attr-defined]  # noqa: SLF001 - the documented way; the stub lacks it
-logging.logThreads = logging.logProcesses = logging.logMultiprocessing = logging.logAsyncioTasks = False
+logging._srcfile = None  # noqa: SLF001 - the documented way
+logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
 
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 """Characters that begin a line, steer a terminal or turn the direction of text."""

@@ -20,11 +20,11 @@ KEY_BYTES = 32
 NONCE_BYTES = 12  # the length that GCM is defined for
 TAG_BYTES = 16
 WRAPPED_BYTES = NONCE_BYTES + KEY_BYTES + TAG_BYTES
-COMPRESSED, PLAIN = 1, 2
-"""Formats: the first byte of an envelope, authenticated with the rest."""
+FORMAT = 1
 
-WORTH_COMPRESSING = 4096
-"""Bytes; below it the compressor's tables cost more than all else that sealing does."""
+SHORT_BYTES = 4096
+"""Up to here a compressor with tables of this size finds as much; making the usual quarter of a megabyte costs more
+than all else that sealing does."""
 
 
 class SealingKeysError(ValueError):
@@ -72,11 +72,11 @@ class KeyRing:
         """Return the envelope: format, key number, wrapped data key, nonce, ciphertext with its tag.
 
         Args:
-            secret: What to keep; a long one is compressed before it is sealed, because states are long and repetitive.
+            secret: What to keep; compressed before it is sealed, because states are long and repetitive.
             place: Where it will be kept, e.g. ``state_version/<id>/content``; needed again to open it.
         """
-        number, is_long = max(self.keys), len(secret) >= WORTH_COMPRESSING
-        header = bytes([COMPRESSED if is_long else PLAIN, number])
+        number = max(self.keys)
+        header = bytes([FORMAT, number])
         data_key, wrap_nonce, nonce = (
             AESGCM.generate_key(256),
             os.urandom(NONCE_BYTES),
@@ -84,8 +84,7 @@ class KeyRing:
         )
         associated = header + place.encode()
         wrapped = wrap_nonce + AESGCM(self.keys[number]).encrypt(wrap_nonce, data_key, associated)
-        content = zlib.compress(secret) if is_long else secret
-        return header + wrapped + nonce + AESGCM(data_key).encrypt(nonce, content, associated)
+        return header + wrapped + nonce + AESGCM(data_key).encrypt(nonce, _compressed(secret), associated)
 
     def open(self, sealed: bytes, *, place: str) -> bytes:
         """Return what was sealed for this place.
@@ -94,7 +93,7 @@ class KeyRing:
             SealBrokenError: Unknown format or key, altered, cut, or sealed for another place.
         """
         header, rest = sealed[:2], sealed[2:]
-        if len(header) != 2 or header[0] not in {COMPRESSED, PLAIN} or header[1] not in self.keys:  # noqa: PLR2004 - two bytes
+        if len(header) != 2 or header[0] != FORMAT or header[1] not in self.keys:  # noqa: PLR2004 - two bytes
             raise SealBrokenError("The value is not sealed by any key of this installation.")
         associated = header + place.encode()
         wrapped, nonce = rest[:WRAPPED_BYTES], rest[WRAPPED_BYTES : WRAPPED_BYTES + NONCE_BYTES]
@@ -103,7 +102,14 @@ class KeyRing:
             content = AESGCM(data_key).decrypt(nonce, rest[WRAPPED_BYTES + NONCE_BYTES :], associated)
         except (InvalidTag, ValueError):
             raise SealBrokenError(f"What is kept at {place.split('/', 1)[0]} does not open.") from None
-        return zlib.decompress(content) if header[0] == COMPRESSED else content
+        return zlib.decompress(content)
+
+
+def _compressed(secret: bytes) -> bytes:
+    if len(secret) > SHORT_BYTES:
+        return zlib.compress(secret)
+    compressor = zlib.compressobj(wbits=12, memLevel=4)
+    return compressor.compress(secret) + compressor.flush()
 
 
 @lru_cache(maxsize=1)

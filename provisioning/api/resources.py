@@ -42,7 +42,7 @@ from provisioning.api.requests import (
     submit,
 )
 from provisioning.models import Resource
-from provisioning.selectors.resources import resource_get, resources_seen
+from provisioning.selectors.resources import resource_shown, resources_shown
 from provisioning.selectors.shapes import RequestShape, ResourceShape, resource_shape
 from provisioning.services.resources import (
     CredentialsNoneError,
@@ -93,7 +93,7 @@ class ResourceList(ListView):
 
     def find(self, request: Request, **filters: Any) -> QuerySet[Any]:
         """Return visible resources."""
-        return resources_seen(Sight.of(caller_of(request)))
+        return resources_shown(Sight.of(caller_of(request)))
 
     def prepare(self, rows: list[Any]) -> None:
         """Look up the newest versions of all offerings on the page at once."""
@@ -127,7 +127,7 @@ class ResourceDetail(APIView):
     @operation("resource_get", responses={200: ResourceShape}, parameters=[IF_NONE_MATCH], headers=OUTDATED)
     def get(self, request: Request, resource_id: str) -> HttpResponse:
         """Show a resource, with its outputs."""
-        found = resource_get(caller=caller_of(request), resource=resource_id)
+        found = resource_shown(caller=caller_of(request), resource=resource_id)
         shape = resource_shape(found, newest_version=_newest(found))
         response = shown(request, shape, prefix=Prefix.RESOURCE, version=found.version)
         return outdated_mark(response, outdated_of(found.offering_version))

@@ -18,14 +18,18 @@ class ProvisioningRequest(models.Model):
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     operation = models.CharField(max_length=16, choices=Operation)
     status = models.CharField(max_length=24, choices=RequestStatus)
-    project = models.ForeignKey(Project, on_delete=models.PROTECT, db_constraint=False, related_name="+")
+    project = models.ForeignKey(
+        Project, on_delete=models.PROTECT, db_constraint=False, db_index=False, related_name="+"
+    )
     environment = models.ForeignKey(Environment, on_delete=models.PROTECT, db_constraint=False, related_name="+")
-    resource = models.ForeignKey(Resource, on_delete=models.PROTECT, related_name="provisioning_requests")
+    resource = models.ForeignKey(
+        Resource, on_delete=models.PROTECT, db_index=False, related_name="provisioning_requests"
+    )
     generation = models.PositiveIntegerField(help_text="Which intent of the resource this is.")
     offering_version = models.ForeignKey(
-        OfferingVersion, on_delete=models.PROTECT, db_constraint=False, related_name="+"
+        OfferingVersion, on_delete=models.PROTECT, db_constraint=False, db_index=False, related_name="+"
     )
-    plan = models.ForeignKey(Plan, on_delete=models.PROTECT, db_constraint=False, related_name="+")
+    plan = models.ForeignKey(Plan, on_delete=models.PROTECT, db_constraint=False, db_index=False, related_name="+")
     parameters = models.JSONField()
     reason = models.TextField(blank=True)
     ticket = models.CharField(max_length=100, null=True)  # noqa: DJ001 - absent is null in answers, and so here

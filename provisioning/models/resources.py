@@ -27,11 +27,13 @@ class Resource(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="resources")
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, db_index=False, related_name="resources")
     environment = models.ForeignKey(Environment, on_delete=models.PROTECT, related_name="resources")
     offering_version = models.ForeignKey(OfferingVersion, on_delete=models.PROTECT, related_name="+")
-    plan = models.ForeignKey(Plan, on_delete=models.PROTECT, db_constraint=False, related_name="+")
-    connection = models.ForeignKey(Connection, on_delete=models.PROTECT, db_constraint=False, related_name="+")
+    plan = models.ForeignKey(Plan, on_delete=models.PROTECT, db_constraint=False, db_index=False, related_name="+")
+    connection = models.ForeignKey(
+        Connection, on_delete=models.PROTECT, db_constraint=False, db_index=False, related_name="+"
+    )
     name = models.CharField(max_length=40, validators=[slug_validator])
     kind = models.CharField(max_length=32)
     physical_name = models.CharField(max_length=PHYSICAL_NAME_LENGTH)
@@ -51,8 +53,8 @@ class Resource(models.Model):
     version = models.PositiveIntegerField(default=1, db_default=1, help_text="Counts changes; in the ETag.")
 
     live_run: dict[str, str] | None
-    told_credentials: list[dict[str, Any]]
-    """Annotations of ``selectors.resources.resources_seen``."""
+    told_credentials: list[dict[str, Any]] | None
+    """Annotations of ``selectors.resources.resources_shown``."""
 
     class Meta:
         db_table = "resource"

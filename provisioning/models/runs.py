@@ -19,18 +19,20 @@ class Run(models.Model):
     """One execution. Who holds ``epoch`` and ``lease_owner`` may write; who writes with an older epoch is a zombie."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    resource = models.ForeignKey(Resource, on_delete=models.PROTECT, related_name="runs")
+    resource = models.ForeignKey(Resource, on_delete=models.PROTECT, db_index=False, related_name="runs")
     provisioning_request = models.ForeignKey(
         ProvisioningRequest, null=True, on_delete=models.PROTECT, related_name="runs"
     )
-    project = models.ForeignKey(Project, on_delete=models.PROTECT, db_constraint=False, related_name="+")
+    project = models.ForeignKey(
+        Project, on_delete=models.PROTECT, db_constraint=False, db_index=False, related_name="+"
+    )
     operation = models.CharField(max_length=16, choices=Operation)
     status = models.CharField(max_length=24, choices=RunStatus)
     generation = models.PositiveIntegerField(help_text="Which intent of the resource this run fulfils.")
     offering_version = models.ForeignKey(
-        OfferingVersion, on_delete=models.PROTECT, db_constraint=False, related_name="+"
+        OfferingVersion, on_delete=models.PROTECT, db_constraint=False, db_index=False, related_name="+"
     )
-    plan = models.ForeignKey(Plan, on_delete=models.PROTECT, db_constraint=False, related_name="+")
+    plan = models.ForeignKey(Plan, on_delete=models.PROTECT, db_constraint=False, db_index=False, related_name="+")
     parameters = models.JSONField()
 
     # The queue: which pool takes it, in which order, not before when, by which versions of the worker.

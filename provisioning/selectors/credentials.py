@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import F, OuterRef, Q
+from django.db.models import Case, F, OuterRef, Q, When
 from django.db.models.functions import JSONObject
 
 from platform_api.core.shapes import Shape
@@ -64,24 +64,29 @@ class ToldCredential(msgspec.Struct, frozen=True):
     revealed_by_name: str
 
 
-def credentials_told() -> ArraySubquery:
+def credentials_told() -> Case:
     """Return what is told of resources, the newest first: all but secrets and what was never in use.
+
+    Null for a resource of an offering that hands out none.
 
     An annotation of a query of resources; ``credentials_shape`` reads it.
     """
     never_used = Q(applied_at=None, discarded_at__isnull=False)
     rows = Credential.objects.filter(resource=OuterRef("pk")).exclude(never_used).order_by("-number")
     columns = {name: F(name) for name in ToldCredential.__struct_fields__}
-    return ArraySubquery(rows.values(told=JSONObject(**columns))[:CREDENTIALS_SHOWN])
+    told = ArraySubquery(rows.values(told=JSONObject(**columns))[:CREDENTIALS_SHOWN])
+    return Case(When(offering_version__manifest__credentials=None, then=None), default=told)
 
 
-def credentials_shape(told: Sequence[Any], *, url: str) -> CredentialsShape:
+def credentials_shape(told: Sequence[Any] | None, *, url: str) -> CredentialsShape | None:
     """Return a resource's credentials as callers see them.
 
     Args:
         told: What ``credentials_told`` told of the resource.
         url: Where they are revealed.
     """
+    if told is None:
+        return None
     credentials = msgspec.convert(told, list[ToldCredential])
     pending = next((each for each in credentials if each.applied_at is None), None)
     current = next((each for each in credentials if each.applied_at is not None and each.replaced_at is None), None)

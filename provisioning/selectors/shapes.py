@@ -388,12 +388,11 @@ def resource_shape(resource: Resource, *, newest_version: str) -> ResourceShape:
     """Return a resource as callers see it.
 
     Args:
-        resource: One of ``resources_seen``.
+        resource: One of ``resources_shown``.
         newest_version: Newest published version of its offering.
     """
     version, plan = resource.offering_version, resource.plan
     shown = show(Prefix.RESOURCE, resource.pk)
-    has_credentials = version.manifest["credentials"] is not None
     return ResourceShape(
         id=shown,
         name=resource.name,
@@ -408,9 +407,7 @@ def resource_shape(resource: Resource, *, newest_version: str) -> ResourceShape:
         owner=OwnerShape(team=resource.project.team.slug),
         parameters=resource.parameters,
         outputs=resource.outputs,
-        credentials=credentials_shape(resource.told_credentials, url=f"{resource_url(resource.pk)}/credentials")
-        if has_credentials
-        else None,
+        credentials=credentials_shape(resource.told_credentials, url=f"{resource_url(resource.pk)}/credentials"),
         active_run=_told_link(resource.live_run),
         delete_protected=resource.delete_protected,
         expires_at=resource.expires_at,

@@ -17,7 +17,9 @@ from provisioning.selectors.resources import (
     request_get,
     requests_seen,
     resource_get,
+    resource_shown,
     resources_seen,
+    resources_shown,
     run_get,
     runs_seen,
 )
@@ -39,6 +41,7 @@ def read(caller: Caller, resource: Resource) -> dict[Any, QuerySet[Any]]:
     request, run = resource.provisioning_requests.get(), resource.runs.get()
     return {
         resource_get(caller=caller, resource=show(Prefix.RESOURCE, resource.pk)): resources_seen(sight),
+        resource_shown(caller=caller, resource=show(Prefix.RESOURCE, resource.pk)): resources_shown(sight),
         request_get(caller=caller, request=show(Prefix.PROVISIONING_REQUEST, request.pk)): requests_seen(sight),
         run_get(caller=caller, run=show(Prefix.RUN, run.pk)): runs_seen(sight),
     }
