@@ -21,9 +21,9 @@ from platform_api.idempotency.services.keys import (
     IdempotencyMismatchError,
     OrderKey,
     StoredAnswer,
-    answer_find,
-    answer_settle,
+    answer_keep,
     fingerprint_of,
+    key_claimed,
 )
 
 HEADER = "Idempotency-Key"
@@ -109,14 +109,17 @@ def answered_once(order_key: OrderKey, answer: Callable[[], HttpResponse]) -> Ht
         answer: Carries it out; its answer has a ``Location`` and holds no secret.
 
     Raises:
+        IdempotencyInProgressError: Another call with this key takes its time.
         IdempotencyMismatchError: The key was used for another body.
     """
-    stored = answer_find(order_key)
-    if stored is not None:
-        return replay(stored)
-    response = answer()
-    given = StoredAnswer(
-        status=response.status_code, location=response.headers["Location"], body=bytes(response.content)
-    )
-    first = answer_settle(order_key, given)
-    return response if first is None else replay(first)
+    if order_key.key is None:
+        return answer()
+    with key_claimed(order_key) as stored:
+        if stored is not None:
+            return replay(stored)
+        response = answer()
+        given = StoredAnswer(
+            status=response.status_code, location=response.headers["Location"], body=bytes(response.content)
+        )
+        answer_keep(order_key, given)
+    return response

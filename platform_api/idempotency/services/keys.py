@@ -5,12 +5,14 @@ What was refused changed nothing, so it is not kept: asked again under the same 
 
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db import IntegrityError, OperationalError, connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.db.models.functions import Now
 
 from platform_api.core.errors import ConflictError, RefusedError
@@ -90,6 +92,19 @@ def key_claim(order_key: OrderKey) -> None:
         raise IdempotencyInProgressError from error
 
 
+@contextmanager
+def key_claimed(order_key: OrderKey) -> Iterator[StoredAnswer | None]:
+    """Give the first answer to this key, or None where it is new: then what is done and its answer are one transaction.
+
+    Raises:
+        IdempotencyInProgressError: Another call with this key takes its time.
+        IdempotencyMismatchError: The key was used for another body.
+    """
+    with transaction.atomic():
+        key_claim(order_key)
+        yield answer_find(order_key)
+
+
 def is_in_progress(error: OperationalError) -> bool:
     """Tell whether a statement failed because another call had the key for too long."""
     return getattr(error.__cause__, "sqlstate", None) == LOCK_TIMED_OUT
@@ -127,23 +142,6 @@ def answer_keep(order_key: OrderKey, answer: StoredAnswer) -> None:
         location=answer.location,
         answer=answer.body.decode(),
     )
-
-
-def answer_settle(order_key: OrderKey, answer: StoredAnswer) -> StoredAnswer | None:
-    """Keep the answer to a call that is safe to repeat by itself, after it was carried out.
-
-    Returns:
-        The answer of another call with this key that was faster, which is then the first one; None where this is.
-
-    Raises:
-        IdempotencyMismatchError: That other call had another body.
-    """
-    try:
-        with transaction.atomic():
-            answer_keep(order_key, answer)
-    except IntegrityError:
-        return answer_find(order_key)
-    return None
 
 
 def keys_sweep() -> int:

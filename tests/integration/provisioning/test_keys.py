@@ -1,6 +1,8 @@
 """Idempotency keys: how they are written, how long they are kept, and what becomes of many calls with one."""
 
 import json
+from collections import Counter
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -13,7 +15,6 @@ from governance.models import Quota
 from governance.selectors.quotas import quota_reconcile
 from platform_api.core import clock
 from platform_api.idempotency.models import IdempotencyKey
-from platform_api.idempotency.services.keys import OrderKey, StoredAnswer, answer_find, answer_settle
 from provisioning.models import ProvisioningRequest, Run
 from provisioning.services.reconcile import reconcile
 from tests import databases
@@ -57,16 +58,37 @@ def test_where_keys_are_required_an_order_without_one_is_refused(house: House, s
     assert client.put(STAGING, {}, format="json").status_code == 201  # HTTP itself calls it safe to repeat
 
 
-@pytest.mark.parametrize("kind", ["order", "change"])
-def test_a_call_whose_key_is_held_for_long_is_told_to_come_back(house: House, kind: str) -> None:
+def ordered(house: House) -> HttpResponse:
+    return house.order(key="once")
+
+
+def changed(house: House) -> HttpResponse:
+    return house.change("update", key="once")
+
+
+def put(house: House) -> HttpResponse:
+    answer: HttpResponse = house.owner.client.put(STAGING, {}, format="json", headers={"Idempotency-Key": '"once"'})
+    return answer
+
+
+def given_back(house: House) -> HttpResponse:
+    address = "/api/v1/projects/checkout/environments/staging?confirm=staging"
+    answer: HttpResponse = house.owner.client.delete(address, headers={"Idempotency-Key": '"once"'})
+    return answer
+
+
+@pytest.mark.parametrize("way", [ordered, changed, put, given_back])
+def test_a_call_whose_key_is_held_for_long_is_told_to_come_back(
+    house: House, way: Callable[[House], HttpResponse]
+) -> None:
     def call() -> HttpResponse:
-        return house.order(key="once") if kind == "order" else house.change("update", key="once")
+        return way(house)
 
     with databases.connected("DATABASE_URL", house.database) as other, other.transaction():
         other.execute("SELECT idempotency_key_lock(%s, 'once')", [house.owner.user.pk])
         refused(call, 409, "idempotency_in_progress")
         assert call().headers["Retry-After"] == "1"
-    assert call().status_code == 202
+    assert call().status_code == (201 if way is put else 202)
 
 
 def test_a_key_is_kept_for_a_day_and_then_forgotten(house: House) -> None:
@@ -106,11 +128,13 @@ def test_an_environment_that_is_put_or_given_back_with_a_key_is_answered_like_th
     assert client.delete(f"{STAGING}?confirm=one", headers=other).content == gone.content
 
 
-def test_of_two_answers_to_one_key_the_first_that_is_kept_counts(house: House) -> None:
-    key = OrderKey(caller_id=house.owner.user.pk, key="once", fingerprint="0" * 64)
-    faster, slower = (StoredAnswer(status=status, location="/x", body=b"{}") for status in (201, 200))
-    assert answer_settle(key, faster) is None
-    assert answer_settle(key, slower) == faster == answer_find(key)
+def test_of_fifty_different_environments_at_once_with_one_key_one_is_made(house: House) -> None:
+    bodies = [{"tier": tier} for tier in ("development", "staging")]
+    answers = fifty(house, "put", STAGING, *bodies, **{"Idempotency-Key": '"once"'})
+    told = Counter((status, body if status == 201 else json.loads(body)["code"]) for status, _, body in answers)
+    assert sorted((status, count) for (status, _), count in told.items()) == [(201, 25), (422, 25)], told
+    assert (422, "idempotency_mismatch") in told
+    assert sum("Idempotency-Replayed" not in headers for status, headers, _ in answers if status == 201) == 1
 
 
 def test_credentials_are_not_kept_whatever_key_they_are_asked_for_with(house: House) -> None:
