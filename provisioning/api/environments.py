@@ -229,9 +229,13 @@ def _done_once(request: Request, *, body: Any, do: Callable[[], tuple[Environmen
         return _answer(caller, environment, status=status)
 
     response = answered_once(_key(request, body=body), done)
-    if not seconds or response.status_code != ACCEPTED:
+    is_held = bool(seconds) and response.status_code == ACCEPTED
+    if not is_held and REPLAYED not in response.headers:
         return response
+    # A key is a user's: what another token of theirs was answered is for this one only if it sees the environment.
     found = environment_get(caller=caller, environment=response.headers["Location"].rpartition("/")[2])
+    if not is_held:
+        return response
     end = _held(caller, found, seconds=seconds)
     later = _answer(caller, end.found, status=200 if end.is_final else ACCEPTED)
     if REPLAYED in response.headers:

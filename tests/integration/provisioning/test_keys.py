@@ -14,13 +14,19 @@ from pytest_django import Settings
 from governance.models import Quota
 from governance.selectors.quotas import quota_reconcile
 from platform_api.core import clock
+from platform_api.core.ids import Prefix, show
 from platform_api.idempotency.models import IdempotencyKey
-from provisioning.models import ProvisioningRequest, Run
+from platform_api.tenancy.models.roles import Role
+from platform_api.tenancy.models.scopes import ALL
+from platform_api.tenancy.services.teams import role_grant, role_revoke
+from platform_api.tenancy.services.tokens import token_issue
+from provisioning.models import Environment, ProvisioningRequest, Run
 from provisioning.services.reconcile import reconcile
 from tests import databases
 from tests.integration.provisioning.house import House, ask, body_of, carry_out, quota, resource_of
-from tests.integration.provisioning.problems import refused
+from tests.integration.provisioning.problems import refused, without_id
 from tests.integration.provisioning.races import fifty
+from tests.people import TESTS, Person
 
 STAGING = "/api/v1/projects/checkout/environments/one"
 
@@ -58,26 +64,31 @@ def test_where_keys_are_required_an_order_without_one_is_refused(house: House, s
     assert client.put(STAGING, {}, format="json").status_code == 201  # HTTP itself calls it safe to repeat
 
 
-def ordered(house: House) -> HttpResponse:
-    return house.order(key="once")
+def ordered(house: House, by: Person | None = None, key: str = "once") -> HttpResponse:
+    return house.order(by=by, key=key)
 
 
-def changed(house: House) -> HttpResponse:
-    return house.change("update", key="once")
+def changed(house: House, by: Person | None = None, key: str = "once") -> HttpResponse:
+    return house.change("update", by=by, key=key)
 
 
-def put(house: House) -> HttpResponse:
-    answer: HttpResponse = house.owner.client.put(STAGING, {}, format="json", headers={"Idempotency-Key": '"once"'})
+def put(house: House, by: Person | None = None, key: str = "once") -> HttpResponse:
+    client, headers = (by or house.owner).client, {"Idempotency-Key": f'"{key}"'}
+    answer: HttpResponse = client.put(STAGING, {}, format="json", headers=headers)
     return answer
 
 
-def given_back(house: House) -> HttpResponse:
-    address = "/api/v1/projects/checkout/environments/staging?confirm=staging"
-    answer: HttpResponse = house.owner.client.delete(address, headers={"Idempotency-Key": '"once"'})
+def given_back(house: House, by: Person | None = None, key: str = "once") -> HttpResponse:
+    staging = show(Prefix.ENVIRONMENT, Environment.objects.get(name="staging").pk)
+    client, headers = (by or house.owner).client, {"Idempotency-Key": f'"{key}"'}
+    answer: HttpResponse = client.delete(f"/api/v1/environments/{staging}?confirm=staging", headers=headers)
     return answer
 
 
-@pytest.mark.parametrize("way", [ordered, changed, put, given_back])
+WAYS = [ordered, changed, put, given_back]
+
+
+@pytest.mark.parametrize("way", WAYS)
 def test_a_call_whose_key_is_held_for_long_is_told_to_come_back(
     house: House, way: Callable[[House], HttpResponse]
 ) -> None:
@@ -135,6 +146,24 @@ def test_of_fifty_different_environments_at_once_with_one_key_one_is_made(house:
     assert sorted((status, count) for (status, _), count in told.items()) == [(201, 25), (422, 25)], told
     assert (422, "idempotency_mismatch") in told
     assert sum("Idempotency-Replayed" not in headers for status, headers, _ in answers if status == 201) == 1
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_what_was_answered_is_not_given_again_to_who_may_not_see_it_any_more(
+    house: House, way: Callable[..., HttpResponse]
+) -> None:
+    owner, people = house.owner, house.people
+    role_grant(user=owner.user, role=Role.DEVELOPER, on=people.spy, caller=TESTS)
+    narrowed = token_issue(user=owner.user, name="ci", caller=TESTS, scopes=ALL, project=people.spy)
+    other = Person(owner.user, narrowed.secret)
+    first = way(house)
+    assert first.status_code in {201, 202}
+    refusal = way(house, by=other, key="new")
+    assert refusal.status_code in {404, 422}
+    assert without_id(way(house, by=other)) == without_id(refusal)
+    assert way(house).content == first.content
+    role_revoke(user=owner.user, role=Role.DEVELOPER, on=people.checkout, caller=TESTS)
+    assert without_id(way(house)) == without_id(refusal)
 
 
 def test_credentials_are_not_kept_whatever_key_they_are_asked_for_with(house: House) -> None:
