@@ -26,7 +26,7 @@ from platform_api.core.http.filters import Choice, Filter, Flag, between
 from platform_api.core.http.paging import BY_TIME
 from platform_api.core.http.shapes import NoBody, body_judge, body_read, shape_response
 from platform_api.core.http.views import ListView
-from platform_api.core.http.waiting import RETRY_SECONDS, WAIT, Held, held, wait_seconds
+from platform_api.core.http.waiting import LOOK_AGAIN, WAIT, Held, held, wait_seconds
 from platform_api.core.ids import Prefix
 from platform_api.core.shapes import Body
 from platform_api.idempotency.api.keys import KEY_OF_REPEATABLE, REPLAYED, answered_once, order_key_of
@@ -188,7 +188,7 @@ def _answer(caller: Caller, environment: Environment, *, status: int) -> HttpRes
     """Answer with an environment as it stands now; what is still under way says when to look again."""
     found = environments_visible(caller=caller).get(pk=environment.pk)
     content = msgspec.json.encode(environment_shape(found))
-    headers = {"retry_after": str(RETRY_SECONDS)} if status == ACCEPTED else {}
+    headers = LOOK_AGAIN if status == ACCEPTED else {}
     tag = tag_of(content, prefix=Prefix.ENVIRONMENT, version=found.version)
     response = shape_response(content, status=status, location=environment_url(environment), etag=tag, **headers)
     return _marked(response, found)

@@ -25,7 +25,7 @@ from platform_api.core.http.document.operations import Raises, operation
 from platform_api.core.http.filters import Choice, Filter, between
 from platform_api.core.http.shapes import body_judge, body_read, shape_response
 from platform_api.core.http.views import ListView
-from platform_api.core.http.waiting import RETRY_SECONDS, WAIT, Held, held, wait_seconds
+from platform_api.core.http.waiting import LOOK_AGAIN, WAIT, Held, held, wait_seconds
 from platform_api.core.ids import Prefix, UnknownIdError
 from platform_api.core.shapes import Body
 from platform_api.idempotency.api.keys import KEY_PARAMETER, REPLAYED, order_key_of
@@ -130,7 +130,7 @@ def answer_response(answer: Answer, *, caller: Caller, seconds: int) -> HttpResp
         caller: Who asked.
         seconds: For how long the answer may be held until the request is final.
     """
-    response = shape_response(answer.body, status=202, location=answer.location, retry_after=str(RETRY_SECONDS))
+    response = shape_response(answer.body, status=202, location=answer.location, **LOOK_AGAIN)
     response = _addressed(response, answer.body, location=answer.location, version=1)
     if seconds:
         with suppress(DatabaseError):  # it was accepted; whoever cannot be told what became of it is told that

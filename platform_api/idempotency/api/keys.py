@@ -4,6 +4,7 @@ The header is a structured-field string: text in quotes (draft-ietf-httpapi-idem
 """
 
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from platform_api.core.errors import MalformedError, SlipwayError
 from platform_api.core.http.document.operations import Parameter
 from platform_api.core.http.shapes import shape_response
 from platform_api.core.http.structured import NotAStringItemError, string_item
+from platform_api.core.http.waiting import LOOK_AGAIN
 from platform_api.idempotency.services.keys import (
     MAX_KEY_LENGTH,
     IdempotencyInProgressError,
@@ -96,7 +98,8 @@ def _read(header: str) -> str:
 
 def replay(stored: StoredAnswer) -> HttpResponse:
     """Answer with what was answered before, byte for byte, and say so."""
-    response = shape_response(stored.body, status=stored.status, location=stored.location)
+    headers = LOOK_AGAIN if stored.status == HTTPStatus.ACCEPTED else {}
+    response = shape_response(stored.body, status=stored.status, location=stored.location, etag=stored.tag, **headers)
     response.headers[REPLAYED] = "true"
     return response
 
@@ -106,7 +109,7 @@ def answered_once(order_key: OrderKey, answer: Callable[[], HttpResponse]) -> Ht
 
     Args:
         order_key: The call's key.
-        answer: Carries it out; its answer has a ``Location`` and holds no secret.
+        answer: Carries it out; its answer has ``Location`` and ``ETag``, and holds no secret.
 
     Raises:
         IdempotencyInProgressError: Another call with this key takes its time.
@@ -119,7 +122,10 @@ def answered_once(order_key: OrderKey, answer: Callable[[], HttpResponse]) -> Ht
             return replay(stored)
         response = answer()
         given = StoredAnswer(
-            status=response.status_code, location=response.headers["Location"], body=bytes(response.content)
+            status=response.status_code,
+            location=response.headers["Location"],
+            body=bytes(response.content),
+            tag=response.headers["ETag"],
         )
         answer_keep(order_key, given)
     return response

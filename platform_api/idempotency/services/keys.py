@@ -62,11 +62,19 @@ class OrderKey:
 
 @dataclass(frozen=True, kw_only=True)
 class StoredAnswer:
-    """What was answered the first time."""
+    """What was answered the first time.
+
+    Attributes:
+        status: HTTP status.
+        location: Where what came of it is.
+        body: Byte for byte.
+        tag: Entity tag; empty where it follows from the rest.
+    """
 
     status: int
     location: str
     body: bytes
+    tag: str = ""
 
 
 def fingerprint_of(*, route: str, body: Any) -> str:
@@ -123,7 +131,7 @@ def answer_find(order_key: OrderKey) -> StoredAnswer | None:
         return None
     if found.fingerprint != order_key.fingerprint:
         raise IdempotencyMismatchError
-    return StoredAnswer(status=found.status, location=found.location, body=found.answer.encode())
+    return StoredAnswer(status=found.status, location=found.location, body=found.answer.encode(), tag=found.tag)
 
 
 def answer_keep(order_key: OrderKey, answer: StoredAnswer) -> None:
@@ -140,6 +148,7 @@ def answer_keep(order_key: OrderKey, answer: StoredAnswer) -> None:
         fingerprint=order_key.fingerprint,
         status=answer.status,
         location=answer.location,
+        tag=answer.tag,
         answer=answer.body.decode(),
     )
 

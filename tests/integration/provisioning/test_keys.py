@@ -149,6 +149,19 @@ def test_of_fifty_different_environments_at_once_with_one_key_one_is_made(house:
 
 
 @pytest.mark.parametrize("way", WAYS)
+def test_a_repeated_call_is_answered_like_the_first_headers_and_all(
+    house: House, way: Callable[..., HttpResponse]
+) -> None:
+    first, again = way(house), way(house)
+    assert (again.status_code, again.content) == (first.status_code, first.content)
+    own = {"Correlation-Id", "traceparent", "RateLimit"}
+    told, retold = ({name: value for name, value in each.items() if name not in own} for each in (first, again))
+    assert retold == {**told, "Idempotency-Replayed": "true"}
+    assert "ETag" in first.headers
+    assert ("Retry-After" in first.headers) == (first.status_code == 202)
+
+
+@pytest.mark.parametrize("way", WAYS)
 def test_what_was_answered_is_not_given_again_to_who_may_not_see_it_any_more(
     house: House, way: Callable[..., HttpResponse]
 ) -> None:
