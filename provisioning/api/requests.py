@@ -17,9 +17,9 @@ from catalog.api.outdated import outdated_mark
 from catalog.selectors.connections import ConnectionMissingError
 from catalog.selectors.outdated import outdated_of
 from platform_api.core.callers import Caller
-from platform_api.core.conditions import WHATEVER, Seen
+from platform_api.core.conditions import Seen
 from platform_api.core.errors import RequestRefusedError
-from platform_api.core.http.conditions import IF_NONE_MATCH, shown, tag_of
+from platform_api.core.http.conditions import IF_MATCH, IF_NONE_MATCH, seen_of, shown, tag_of
 from platform_api.core.http.document.headers import OUTDATED
 from platform_api.core.http.document.operations import Raises, operation
 from platform_api.core.http.filters import Choice, Filter, between
@@ -115,7 +115,7 @@ def known_id(caller: Caller) -> UUID:
     return caller.id
 
 
-def exchange_of(request: Request, *, route: str, body: Any, seen: Seen = WHATEVER) -> Exchange:
+def exchange_of(request: Request, *, route: str, body: Any, seen: Seen) -> Exchange:
     """Return who asks, under which key, and having seen what."""
     caller = caller_of(request)
     order_key = order_key_of(request, caller_id=known_id(caller), route=route, body=body)
@@ -257,7 +257,7 @@ class RequestList(ListView):
         "request_submit",
         request=RequestBody,
         responses={200: RequestShape, 202: RequestShape},
-        parameters=[KEY_PARAMETER, WAIT],
+        parameters=[IF_MATCH, KEY_PARAMETER, WAIT],
         raises=(*UPDATE_REFUSED, *ROTATE_REFUSED, *DEPROVISION_REFUSED, *PROVISION_REFUSED),
         headers=SUBMITTED_WITH,
     )
@@ -267,13 +267,14 @@ class RequestList(ListView):
         ``operation`` says what is asked for. ``provision`` needs ``offering``, ``plan``, ``project`` and ``name``; what
         ``parameters`` there are says the offering. ``update`` needs ``resource``, and what shall be otherwise.
         ``rotate`` needs ``resource``, and replaces its credentials. ``deprovision`` needs ``resource``, and its name
-        once more in ``confirm``.
+        once more in ``confirm``. What names a ``resource`` may say in ``If-Match`` which state of it was seen.
 
         Schema, policies and quota judge it at once, and all findings come together: 422 means that nothing was
         changed. After 202, ask for ``Location`` until ``status`` is final: ``completed``, ``failed``, ``canceled``.
         """
         seconds, body = wait_seconds(request), body_of(request.data)
-        answer = submit(body, exchange_of(request, route="requests", body=request.data))
+        seen = seen_of(request, prefix=Prefix.RESOURCE)
+        answer = submit(body, exchange_of(request, route="requests", body=request.data, seen=seen))
         return answer_response(answer, caller=caller_of(request), seconds=seconds)
 
 
