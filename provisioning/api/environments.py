@@ -21,7 +21,7 @@ from platform_api.core.conditions import Seen
 from platform_api.core.errors import RequestRefusedError
 from platform_api.core.http.conditions import IF_MATCH, IF_NONE_MATCH, IF_NONE_THERE, seen_of, shown, tag_of
 from platform_api.core.http.document.headers import OUTDATED
-from platform_api.core.http.document.operations import Parameter, operation
+from platform_api.core.http.document.operations import operation
 from platform_api.core.http.filters import Choice, Filter, Flag, between
 from platform_api.core.http.paging import BY_TIME
 from platform_api.core.http.shapes import NoBody, body_judge, body_read, shape_response
@@ -37,7 +37,7 @@ from platform_api.tenancy.models.scopes import Scope
 from platform_api.tenancy.models.teams import SLUG_PATTERN, slug_validator
 from platform_api.tenancy.selectors.projects import RoleMissingError, project_get
 from provisioning.api.filters import NAMED
-from provisioning.api.requests import Reason, Slug, Ticket, known_id
+from provisioning.api.requests import CONFIRM, Reason, Slug, Ticket, known_id
 from provisioning.models import Environment
 from provisioning.models.environments import Tier
 from provisioning.selectors.environment_shapes import (
@@ -65,13 +65,6 @@ MOST_TTL_SECONDS = 366 * 86400
 ACCEPTED = 202
 DELETED = {200: EnvironmentShape, 202: EnvironmentShape}
 """What a deletion is answered with: done, for who waited for that, or accepted."""
-
-CONFIRM = Parameter(
-    "confirm",
-    {"type": "string", "minLength": 1, "maxLength": 40},
-    required=True,
-    description="The environment's name, repeated.",
-)
 
 DELETE_REFUSED = (RoleMissingError, DeleteProtectedError, EnvironmentDefaultError, EnvironmentClosedError)
 ANSWERED_WITH = ("Location", "ETag", REPLAYED, *OUTDATED)

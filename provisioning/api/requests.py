@@ -21,7 +21,7 @@ from platform_api.core.conditions import Seen
 from platform_api.core.errors import RequestRefusedError
 from platform_api.core.http.conditions import IF_MATCH, IF_NONE_MATCH, seen_of, shown, tag_of
 from platform_api.core.http.document.headers import OUTDATED
-from platform_api.core.http.document.operations import Raises, operation
+from platform_api.core.http.document.operations import Parameter, Raises, operation
 from platform_api.core.http.filters import Choice, Filter, between
 from platform_api.core.http.shapes import body_judge, body_read, shape_response
 from platform_api.core.http.views import ListView
@@ -80,6 +80,13 @@ class RequestBody(Body):
     reason: Reason = ""
     ticket: Ticket | None = None
 
+
+CONFIRM = Parameter(
+    "confirm",
+    {"type": "string", "minLength": 1, "maxLength": 40},
+    required=True,
+    description="The name of what is to go, repeated.",
+)
 
 CHANGE_REFUSED: Raises = (UnknownIdError, RoleMissingError, ResourceGoneError, ResourceBusyError)
 UPDATE_REFUSED: Raises = CHANGE_REFUSED

@@ -245,12 +245,16 @@ class ApiAgainstModel(RuleBasedStateMachine):
         """Every quota has the limit, the reservations and the use that the model has."""
         if not hasattr(self, "persons"):
             return
-        for project in ("shop-one", "shop-two", "rival"):
+        listed = set[tuple[str, str]]()
+        for project in PROJECTS:
             for row in self._list(WATCHER, "quotas", project=project + self.suffix):
                 scope = row["scope"].partition(":")[2].removesuffix(self.suffix)
                 figures = (row["reserved"], row["used"])
                 assert figures == self.model.standing(scope, row["kind"]), (scope, row["kind"])
                 assert row["limit"] == self.model.limits[scope, row["kind"]]
+                listed.add((scope, row["kind"]))
+        everything = {(scope, kind) for scope in PLACES for kind in KINDS}
+        assert {each for each in everything - listed if self.model.standing(*each) != (0, 0)} == set()
 
     def _turn(self) -> str:
         """Return whose lists are looked at now, besides the watcher's."""
