@@ -239,7 +239,7 @@ def test_a_hostile_filter_finds_nothing_and_breaks_nothing(
         assert (answer.status_code, body_of(answer)["code"]) in {(400, "invalid_filter"), (404, "not_found")}
 
 
-@pytest.mark.parametrize("after", ["-1", "x", "1.5", "", "99999999999", "%D9%A1", "0x1"])
+@pytest.mark.parametrize("after", ["-1", "x", "1.5", "", "99999999999", "%D9%A1", "0x1", "0&after=1"])
 def test_a_bad_place_in_a_log_is_refused(standing_house: House, after: str) -> None:
     run = show(Prefix.RUN, Run.objects.get(resource=resource_of(standing_house.orders)).pk)
     refused(lambda: standing_house.owner.client.get(f"/api/v1/runs/{run}/log?after={after}"), 400, "invalid_filter")
