@@ -50,7 +50,7 @@ class OperationSchema(AutoSchema):
 
     @cached_property
     def _told(self) -> Told:
-        return told_of(self.view, self.method)
+        return told_of(self.view, self.method) or Told()
 
     def is_deprecated(self) -> bool:
         """Tell whether the view is an old part of the API; ``DeprecationMiddleware`` says so in its answers."""
