@@ -15,7 +15,7 @@ from catalog.api.outdated import outdated_mark
 from catalog.models import Offering, OfferingVersion, Plan
 from catalog.models.offerings import OfferingKind
 from catalog.selectors.compositions import component_plans
-from catalog.selectors.offerings import offering_get, offerings_visible
+from catalog.selectors.offerings import current_of, offering_get, offerings_visible
 from catalog.selectors.outdated import outdated_of
 from platform_api.core.http.conditions import IF_NONE_MATCH, shown
 from platform_api.core.http.document.headers import OUTDATED
@@ -177,12 +177,6 @@ def _version(version: OfferingVersion) -> VersionShape:
     )
 
 
-def _current(offering: Offering) -> OfferingVersion:
-    if offering.current is None:
-        raise TypeError("an offering that is shown has a version")
-    return offering.current
-
-
 def _components(version: OfferingVersion, plans: ComponentPlans) -> list[ComponentOfOfferingShape]:
     return [
         _component(part, plans[part["offering"], part["version"], part["plan"]])
@@ -221,7 +215,7 @@ def offering_shape(offering: Offering, *, plans: ComponentPlans) -> OfferingShap
         offering: With its versions and their plans loaded.
         plans: Those that its components name, if it is composed.
     """
-    current = _current(offering)
+    current = current_of(offering)
     manifest = current.manifest
     return OfferingShape(
         id=show(Prefix.OFFERING, offering.pk),
@@ -270,7 +264,7 @@ class OfferingList(ListView):
 
     def prepare(self, rows: list[Any]) -> None:
         """Look up the plans that components on the page name, at once."""
-        self.plans = component_plans(_current(row) for row in rows)
+        self.plans = component_plans(current_of(row) for row in rows)
 
     def show(self, row: Offering) -> OfferingShape:
         """Return one offering in its shape."""
@@ -286,7 +280,6 @@ class OfferingDetail(APIView):
     def get(self, request: Request, offering: str) -> HttpResponse:
         """Show an offering."""
         found = offering_get(offering=offering)
-        current = _current(found)
-        current.offering = found
+        current = current_of(found)
         response = shown(request, offering_shape(found, plans=component_plans([current])))
         return outdated_mark(response, outdated_of(current))

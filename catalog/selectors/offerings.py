@@ -56,6 +56,13 @@ def offering_get(*, offering: str) -> Offering:
     return found
 
 
+def current_of(offering: Offering) -> OfferingVersion:
+    """Return the version that an offering is shown as; every offering that is shown has one."""
+    if offering.current is None:
+        raise TypeError("an offering that is shown has a version")
+    return offering.current
+
+
 def long_columns(through: str, *, but: Collection[str] = ()) -> list[str]:
     """Return what to defer where rows are read together with their versions.
 

@@ -1,7 +1,7 @@
 """Trace context (W3C, https://www.w3.org/TR/trace-context/): which trace an exchange belongs to, and all work after it.
 
 A trace is passed on as text, ``traceparent``: in headers of HTTP and of messages, and in the rows that work waits in.
-Who takes it up goes on as a span of its own. What cannot be read is replaced by a new trace.
+Who takes it up goes on as a span of its own. What cannot be read is replaced by a new trace; ``tracestate`` is dropped.
 """
 
 import re

@@ -21,12 +21,12 @@ from platform_api.core.conditions import Seen
 from platform_api.core.errors import RequestRefusedError
 from platform_api.core.http.conditions import IF_MATCH, IF_NONE_MATCH, IF_NONE_THERE, seen_of, shown, tag_of
 from platform_api.core.http.document.headers import OUTDATED
-from platform_api.core.http.document.operations import Parameter, operation
+from platform_api.core.http.document.operations import operation
 from platform_api.core.http.filters import Choice, Filter, Flag, between
 from platform_api.core.http.paging import BY_TIME
 from platform_api.core.http.shapes import NoBody, body_judge, body_read, shape_response
 from platform_api.core.http.views import ListView
-from platform_api.core.http.waiting import RETRY_SECONDS, WAIT, Held, held, wait_seconds
+from platform_api.core.http.waiting import LOOK_AGAIN, WAIT, Held, held, wait_seconds
 from platform_api.core.ids import Prefix
 from platform_api.core.shapes import Body
 from platform_api.idempotency.api.keys import KEY_OF_REPEATABLE, REPLAYED, answered_once, order_key_of
@@ -37,7 +37,7 @@ from platform_api.tenancy.models.scopes import Scope
 from platform_api.tenancy.models.teams import SLUG_PATTERN, slug_validator
 from platform_api.tenancy.selectors.projects import RoleMissingError, project_get
 from provisioning.api.filters import NAMED
-from provisioning.api.requests import Reason, Slug, Ticket, known_id
+from provisioning.api.requests import CONFIRM, Reason, Slug, Ticket, known_id
 from provisioning.models import Environment
 from provisioning.models.environments import Tier
 from provisioning.selectors.environment_shapes import (
@@ -65,13 +65,6 @@ MOST_TTL_SECONDS = 366 * 86400
 ACCEPTED = 202
 DELETED = {200: EnvironmentShape, 202: EnvironmentShape}
 """What a deletion is answered with: done, for who waited for that, or accepted."""
-
-CONFIRM = Parameter(
-    "confirm",
-    {"type": "string", "minLength": 1, "maxLength": 40},
-    required=True,
-    description="The environment's name, repeated.",
-)
 
 DELETE_REFUSED = (RoleMissingError, DeleteProtectedError, EnvironmentDefaultError, EnvironmentClosedError)
 ANSWERED_WITH = ("Location", "ETag", REPLAYED, *OUTDATED)
@@ -188,7 +181,7 @@ def _answer(caller: Caller, environment: Environment, *, status: int) -> HttpRes
     """Answer with an environment as it stands now; what is still under way says when to look again."""
     found = environments_visible(caller=caller).get(pk=environment.pk)
     content = msgspec.json.encode(environment_shape(found))
-    headers = {"retry_after": str(RETRY_SECONDS)} if status == ACCEPTED else {}
+    headers = LOOK_AGAIN if status == ACCEPTED else {}
     tag = tag_of(content, prefix=Prefix.ENVIRONMENT, version=found.version)
     response = shape_response(content, status=status, location=environment_url(environment), etag=tag, **headers)
     return _marked(response, found)
@@ -229,9 +222,13 @@ def _done_once(request: Request, *, body: Any, do: Callable[[], tuple[Environmen
         return _answer(caller, environment, status=status)
 
     response = answered_once(_key(request, body=body), done)
-    if not seconds or response.status_code != ACCEPTED:
+    is_held = bool(seconds) and response.status_code == ACCEPTED
+    if not is_held and REPLAYED not in response.headers:
         return response
+    # A key is a user's: what another token of theirs was answered is for this one only if it sees the environment.
     found = environment_get(caller=caller, environment=response.headers["Location"].rpartition("/")[2])
+    if not is_held:
+        return response
     end = _held(caller, found, seconds=seconds)
     later = _answer(caller, end.found, status=200 if end.is_final else ACCEPTED)
     if REPLAYED in response.headers:

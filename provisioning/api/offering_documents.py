@@ -8,7 +8,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from catalog.api.outdated import outdated_mark
-from catalog.selectors.offerings import offering_get
+from catalog.selectors.offerings import current_of, offering_get
 from catalog.selectors.outdated import outdated_of
 from platform_api.core.http.conditions import IF_NONE_MATCH, shown
 from platform_api.core.http.document.headers import OUTDATED
@@ -29,9 +29,5 @@ class OfferingDocument(APIView):
         Generate a client from it, and the client knows the plans, the parameters and their bounds. It changes with the
         offering's version: keep the ``ETag``, and ask with ``If-None-Match`` whether it is still so.
         """
-        found = offering_get(offering=offering)
-        current = found.current
-        if current is None:
-            raise TypeError("an offering that is shown has a version")
-        current.offering = found
+        current = current_of(offering_get(offering=offering))
         return outdated_mark(shown(request, offering_document(current)), outdated_of(current))

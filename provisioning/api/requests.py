@@ -17,15 +17,15 @@ from catalog.api.outdated import outdated_mark
 from catalog.selectors.connections import ConnectionMissingError
 from catalog.selectors.outdated import outdated_of
 from platform_api.core.callers import Caller
-from platform_api.core.conditions import WHATEVER, Seen
+from platform_api.core.conditions import Seen
 from platform_api.core.errors import RequestRefusedError
-from platform_api.core.http.conditions import IF_NONE_MATCH, shown, tag_of
+from platform_api.core.http.conditions import IF_MATCH, IF_NONE_MATCH, seen_of, shown, tag_of
 from platform_api.core.http.document.headers import OUTDATED
-from platform_api.core.http.document.operations import Raises, operation
+from platform_api.core.http.document.operations import Parameter, Raises, operation
 from platform_api.core.http.filters import Choice, Filter, between
 from platform_api.core.http.shapes import body_judge, body_read, shape_response
 from platform_api.core.http.views import ListView
-from platform_api.core.http.waiting import RETRY_SECONDS, WAIT, Held, held, wait_seconds
+from platform_api.core.http.waiting import LOOK_AGAIN, WAIT, Held, held, wait_seconds
 from platform_api.core.ids import Prefix, UnknownIdError
 from platform_api.core.shapes import Body
 from platform_api.idempotency.api.keys import KEY_PARAMETER, REPLAYED, order_key_of
@@ -81,6 +81,13 @@ class RequestBody(Body):
     ticket: Ticket | None = None
 
 
+CONFIRM = Parameter(
+    "confirm",
+    {"type": "string", "minLength": 1, "maxLength": 40},
+    required=True,
+    description="The name of what is to go, repeated.",
+)
+
 CHANGE_REFUSED: Raises = (UnknownIdError, RoleMissingError, ResourceGoneError, ResourceBusyError)
 UPDATE_REFUSED: Raises = CHANGE_REFUSED
 ROTATE_REFUSED: Raises = (*CHANGE_REFUSED, NotOwnerError, CredentialsNoneError, CredentialsNotReadyError)
@@ -115,7 +122,7 @@ def known_id(caller: Caller) -> UUID:
     return caller.id
 
 
-def exchange_of(request: Request, *, route: str, body: Any, seen: Seen = WHATEVER) -> Exchange:
+def exchange_of(request: Request, *, route: str, body: Any, seen: Seen) -> Exchange:
     """Return who asks, under which key, and having seen what."""
     caller = caller_of(request)
     order_key = order_key_of(request, caller_id=known_id(caller), route=route, body=body)
@@ -130,7 +137,7 @@ def answer_response(answer: Answer, *, caller: Caller, seconds: int) -> HttpResp
         caller: Who asked.
         seconds: For how long the answer may be held until the request is final.
     """
-    response = shape_response(answer.body, status=202, location=answer.location, retry_after=str(RETRY_SECONDS))
+    response = shape_response(answer.body, status=202, location=answer.location, **LOOK_AGAIN)
     response = _addressed(response, answer.body, location=answer.location, version=1)
     if seconds:
         with suppress(DatabaseError):  # it was accepted; whoever cannot be told what became of it is told that
@@ -257,7 +264,7 @@ class RequestList(ListView):
         "request_submit",
         request=RequestBody,
         responses={200: RequestShape, 202: RequestShape},
-        parameters=[KEY_PARAMETER, WAIT],
+        parameters=[IF_MATCH, KEY_PARAMETER, WAIT],
         raises=(*UPDATE_REFUSED, *ROTATE_REFUSED, *DEPROVISION_REFUSED, *PROVISION_REFUSED),
         headers=SUBMITTED_WITH,
     )
@@ -267,13 +274,14 @@ class RequestList(ListView):
         ``operation`` says what is asked for. ``provision`` needs ``offering``, ``plan``, ``project`` and ``name``; what
         ``parameters`` there are says the offering. ``update`` needs ``resource``, and what shall be otherwise.
         ``rotate`` needs ``resource``, and replaces its credentials. ``deprovision`` needs ``resource``, and its name
-        once more in ``confirm``.
+        once more in ``confirm``. What names a ``resource`` may say in ``If-Match`` which state of it was seen.
 
         Schema, policies and quota judge it at once, and all findings come together: 422 means that nothing was
         changed. After 202, ask for ``Location`` until ``status`` is final: ``completed``, ``failed``, ``canceled``.
         """
         seconds, body = wait_seconds(request), body_of(request.data)
-        answer = submit(body, exchange_of(request, route="requests", body=request.data))
+        seen = seen_of(request, prefix=Prefix.RESOURCE)
+        answer = submit(body, exchange_of(request, route="requests", body=request.data, seen=seen))
         return answer_response(answer, caller=caller_of(request), seconds=seconds)
 
 

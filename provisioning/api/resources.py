@@ -15,7 +15,7 @@ from catalog.selectors.offerings import newest_version, newest_versions
 from catalog.selectors.outdated import outdated_of
 from platform_api.core.http.conditions import IF_MATCH, IF_MATCH_REQUIRED, IF_NONE_MATCH, seen_of, shown
 from platform_api.core.http.document.headers import OUTDATED
-from platform_api.core.http.document.operations import Parameter, operation
+from platform_api.core.http.document.operations import operation
 from platform_api.core.http.filters import Choice, Filter, Named, between
 from platform_api.core.http.paging import BY_TIME
 from platform_api.core.http.shapes import NoBody, body_read, shape_response
@@ -29,6 +29,7 @@ from platform_api.tenancy.models.scopes import Scope
 from platform_api.tenancy.selectors.sight import Sight
 from provisioning.api.filters import NAMED, OF_PROJECT
 from provisioning.api.requests import (
+    CONFIRM,
     DEPROVISION_REFUSED,
     ROTATE_REFUSED,
     SUBMITTED_WITH,
@@ -153,17 +154,7 @@ class ResourceDetail(APIView):
     @operation(
         "resource_deprovision",
         responses=SUBMITTED,
-        parameters=[
-            Parameter(
-                "confirm",
-                {"type": "string", "minLength": 1, "maxLength": 40},
-                required=True,
-                description="The resource's name, repeated.",
-            ),
-            IF_MATCH,
-            KEY_OF_REPEATABLE,
-            WAIT,
-        ],
+        parameters=[CONFIRM, IF_MATCH, KEY_OF_REPEATABLE, WAIT],
         raises=DEPROVISION_REFUSED,
         headers=SUBMITTED_WITH,
         reads_body=True,

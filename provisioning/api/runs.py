@@ -104,9 +104,10 @@ class RunLog(APIView):
 
         To follow a run, pass ``next_after`` as ``after`` until ``is_complete``.
         """
-        text = request.query_params.get("after", "0")
-        if not (text.isascii() and text.isdigit() and len(text) < 10):  # noqa: PLR2004 - fits PostgreSQL's integer
-            raise FilterInvalidError("after must be a whole number, 0 or more.")
+        texts = request.query_params.getlist("after") or ["0"]
+        text = texts[0]
+        if len(texts) > 1 or not (text.isascii() and text.isdigit() and len(text) < 10):  # noqa: PLR2004 - fits PostgreSQL's integer
+            raise FilterInvalidError("after must be a whole number, 0 or more, given once.")
         run = run_get(caller=caller_of(request), run=run_id)
         rows = list(log_lines_after(run, sequence=int(text))[:LOG_LINES])
         lines = LogShape(

@@ -7,7 +7,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from itertools import cycle
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import jsonschema_rs
 
@@ -124,12 +124,13 @@ class Attack:
         """Put every hostile string into every path and query parameter of every operation, write or read."""
         turn = 0
         for operation in self.stage.operations.values():
-            for name, place in operation.parameters:
-                if place not in {"path", "query"}:
+            for each in operation.parameters:
+                if each.place not in {"path", "query"}:
                     continue
                 for hostile, text in list(_addressable())[turn % step :: step]:
-                    sent = self._addressed(operation, {name: text})
-                    self.strike(sent, f"{operation.id} {place} {name}: {hostile}")
+                    sent = self._addressed(operation, {each.name: text})
+                    what = f"{operation.id} {each.place} {each.name}: {hostile}"
+                    self.strike(sent, what, may_be_accepted=_names(each.schema, text))
                 turn += 1
 
     def headers(self, *, step: int = 1) -> None:
@@ -286,6 +287,16 @@ def _allows(schema: Json, value: object) -> bool:
         )
     except (ValueError, TypeError, UnicodeEncodeError):  # nothing that JSON could say
         return False
+
+
+def _names(schema: Json, encoded: str) -> bool:
+    """Tell whether a schema allows what stands in an address, which is always a text there."""
+    try:
+        text = unquote(encoded, errors="strict")
+    except UnicodeDecodeError:
+        return False
+    is_number = schema.get("type") == "integer" and text.isascii() and text.isdigit()
+    return _allows(schema, int(text) if is_number else text)
 
 
 def _addressable() -> Iterator[tuple[str, str]]:

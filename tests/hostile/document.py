@@ -11,6 +11,21 @@ Path = tuple[str | int, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
+class Parameter:
+    """What is sent beside the body.
+
+    Attributes:
+        name: As the document has it.
+        place: ``path``, ``query`` or ``header``.
+        schema: What it allows.
+    """
+
+    name: str
+    place: str
+    schema: Json
+
+
+@dataclass(frozen=True, kw_only=True)
 class Operation:
     """A method of a route.
 
@@ -18,7 +33,7 @@ class Operation:
         id: ``operationId``.
         method: In capitals.
         path: With names in braces.
-        parameters: Name and place (``path``, ``query``, ``header``) of each.
+        parameters: In the document's order.
         schema: Of the body, resolved; None where it takes none.
         answers: Statuses, and which codes each can come with.
     """
@@ -26,7 +41,7 @@ class Operation:
     id: str
     method: str
     path: str
-    parameters: tuple[tuple[str, str], ...]
+    parameters: tuple[Parameter, ...]
     schema: Json | None
     answers: Mapping[int, frozenset[str]]
 
@@ -37,7 +52,7 @@ class Operation:
 
     def names(self, place: str) -> list[str]:
         """Return the names of the parameters in a place."""
-        return [name for name, found in self.parameters if found == place]
+        return [each.name for each in self.parameters if each.place == place]
 
 
 def operations(document: Json) -> list[Operation]:
@@ -57,7 +72,9 @@ def operations(document: Json) -> list[Operation]:
                     id=operation["operationId"],
                     method=method.upper(),
                     path=path,
-                    parameters=tuple((each["name"], each["in"]) for each in told),
+                    parameters=tuple(
+                        Parameter(name=each["name"], place=each["in"], schema=each["schema"]) for each in told
+                    ),
                     schema=None if schema is None else _resolved(document, schema),
                     answers={
                         int(status): _codes(_resolved(document, answer))

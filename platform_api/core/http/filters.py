@@ -32,10 +32,10 @@ _SHOWN_LENGTH = 80
 
 
 class FilterInvalidError(MalformedError):
-    """A query parameter that the list does not know, that is given twice, or a value that it does not take."""
+    """A query parameter that the route does not have, that is given twice, or a value that it does not take."""
 
     code = "invalid_filter"
-    title = "The filter is not valid"
+    title = "The query parameter is not valid"
 
 
 def shorten(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Django's own error answers, for what never reaches a view of REST framework; problem documents like all others."""
+"""Error answers for what never reaches a view of REST framework; problem documents like all others."""
 
 from django.http import HttpRequest, HttpResponse
 
@@ -7,8 +7,11 @@ from platform_api.core.http.errors import (
     BadRequestError,
     ForbiddenCallError,
     InternalError,
+    MethodNotAllowedError,
     RouteMissingError,
 )
+
+READING = ("GET", "HEAD")
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -29,3 +32,10 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 def server_error(request: HttpRequest) -> HttpResponse:
     """Answer 500; Django has logged the exception already."""
     return problems.response(InternalError(), request)
+
+
+def method_refused(request: HttpRequest) -> HttpResponse:
+    """Answer 405 for a method other than ``READING``, where only these are taken."""
+    answer = problems.response(MethodNotAllowedError(), request)
+    answer.headers["Allow"] = ", ".join(READING)
+    return answer

@@ -17,8 +17,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from platform_api.core import sealing
-from platform_api.core.http import problems
-from platform_api.core.http.errors import MethodNotAllowedError
+from platform_api.core.http.handlers import READING, method_refused
 
 logger = logging.getLogger(__name__)
 
@@ -28,9 +27,9 @@ PATIENCE_SECONDS = 2.0
 ANSWERS, SILENT = "answers", "no answer"
 
 
-def live(request: HttpRequest) -> JsonResponse:
+def live(request: HttpRequest) -> HttpResponse:
     """Answer without touching anything else; a supervisor restarts a process that does not."""
-    return JsonResponse({"status": "live"})
+    return JsonResponse({"status": "live"}) if request.method in READING else method_refused(request)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,9 +70,7 @@ class ReadyView(View):
 
     def http_method_not_allowed(self, request: HttpRequest, *_: object, **__: object) -> HttpResponse:
         """Refuse any other method as everything else does."""
-        answer = problems.response(MethodNotAllowedError(), request)
-        answer.headers["Allow"] = "GET, HEAD"
-        return answer
+        return method_refused(request)
 
 
 def _told(name: str, check: Future[None]) -> str:

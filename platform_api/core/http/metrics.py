@@ -8,6 +8,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from platform_api.core.http import problems
 from platform_api.core.http.errors import RouteMissingError
+from platform_api.core.http.handlers import READING, method_refused
 from platform_api.core.metrics import exposition
 
 
@@ -16,6 +17,8 @@ def page(request: HttpRequest) -> HttpResponse:
     scheme, _, brought = request.headers.get("Authorization", "").partition(" ")
     expected = settings.METRICS_TOKEN
     is_known = bool(expected) and scheme.lower() == "bearer" and compare_digest(brought.encode(), expected.encode())
-    if request.method != "GET" or not is_known:
+    if not is_known:
         return problems.response(RouteMissingError(), request)
+    if request.method not in READING:
+        return method_refused(request)
     return HttpResponse(exposition(), content_type=CONTENT_TYPE_LATEST)

@@ -1,7 +1,7 @@
 """``?wait=SECONDS``: holds an answer until what it is about is final."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -16,8 +16,8 @@ from platform_api.core.waiting import room
 
 MOST_SECONDS = 60
 NAME = "wait"
-RETRY_SECONDS = 1
-"""When to look again, for who was not held, or not until the end."""
+LOOK_AGAIN: Mapping[str, str] = {"retry_after": "1"}
+"""When to look again, for who was not held, or not until the end; as ``shape_response`` takes it."""
 
 
 class WaitInvalidError(MalformedError):
@@ -52,7 +52,7 @@ class Held(Generic[Found]):
 
     found: Found
     is_final: bool
-    headers: dict[str, str]
+    headers: Mapping[str, str]
 
 
 def wait_seconds(request: Request) -> int:
@@ -103,7 +103,7 @@ def held(found: Found, *, read: Callable[[], Found], is_final: Callable[[Found],
 
 
 def _told(found: Found, *, is_final: bool, seconds: int) -> Held[Found]:
-    headers = {"retry_after": str(RETRY_SECONDS)} if seconds and not is_final else {}
+    headers = LOOK_AGAIN if seconds and not is_final else {}
     return Held(found=found, is_final=is_final, headers=headers)
 
 

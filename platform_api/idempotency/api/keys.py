@@ -4,6 +4,7 @@ The header is a structured-field string: text in quotes (draft-ietf-httpapi-idem
 """
 
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
@@ -15,15 +16,16 @@ from platform_api.core.errors import MalformedError, SlipwayError
 from platform_api.core.http.document.operations import Parameter
 from platform_api.core.http.shapes import shape_response
 from platform_api.core.http.structured import NotAStringItemError, string_item
+from platform_api.core.http.waiting import LOOK_AGAIN
 from platform_api.idempotency.services.keys import (
     MAX_KEY_LENGTH,
     IdempotencyInProgressError,
     IdempotencyMismatchError,
     OrderKey,
     StoredAnswer,
-    answer_find,
-    answer_settle,
+    answer_keep,
     fingerprint_of,
+    key_claimed,
 )
 
 HEADER = "Idempotency-Key"
@@ -96,7 +98,8 @@ def _read(header: str) -> str:
 
 def replay(stored: StoredAnswer) -> HttpResponse:
     """Answer with what was answered before, byte for byte, and say so."""
-    response = shape_response(stored.body, status=stored.status, location=stored.location)
+    headers = LOOK_AGAIN if stored.status == HTTPStatus.ACCEPTED else {}
+    response = shape_response(stored.body, status=stored.status, location=stored.location, etag=stored.tag, **headers)
     response.headers[REPLAYED] = "true"
     return response
 
@@ -106,17 +109,23 @@ def answered_once(order_key: OrderKey, answer: Callable[[], HttpResponse]) -> Ht
 
     Args:
         order_key: The call's key.
-        answer: Carries it out; its answer has a ``Location`` and holds no secret.
+        answer: Carries it out; its answer has ``Location`` and ``ETag``, and holds no secret.
 
     Raises:
+        IdempotencyInProgressError: Another call with this key takes its time.
         IdempotencyMismatchError: The key was used for another body.
     """
-    stored = answer_find(order_key)
-    if stored is not None:
-        return replay(stored)
-    response = answer()
-    given = StoredAnswer(
-        status=response.status_code, location=response.headers["Location"], body=bytes(response.content)
-    )
-    first = answer_settle(order_key, given)
-    return response if first is None else replay(first)
+    if order_key.key is None:
+        return answer()
+    with key_claimed(order_key) as stored:
+        if stored is not None:
+            return replay(stored)
+        response = answer()
+        given = StoredAnswer(
+            status=response.status_code,
+            location=response.headers["Location"],
+            body=bytes(response.content),
+            tag=response.headers["ETag"],
+        )
+        answer_keep(order_key, given)
+    return response

@@ -13,6 +13,7 @@ class IdempotencyKey(models.Model):
     fingerprint = models.CharField(max_length=64, help_text="SHA-256 of method, route and canonical body, in hex.")
     status = models.PositiveSmallIntegerField(help_text="HTTP status of the answer.")
     location = models.CharField(max_length=200, blank=True, default="")
+    tag = models.CharField(max_length=100, blank=True, db_default="", help_text="ETag of the answer, where it is kept.")
     answer = models.TextField(help_text="The body, byte for byte.")
     created_at = models.DateTimeField(db_default=Now())
 

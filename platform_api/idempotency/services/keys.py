@@ -4,13 +4,15 @@ What was refused changed nothing, so it is not kept: asked again under the same 
 """
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import msgspec
-from django.db import IntegrityError, OperationalError, connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.db.models.functions import Now
 
 from platform_api.core.errors import ConflictError, RefusedError
@@ -60,11 +62,19 @@ class OrderKey:
 
 @dataclass(frozen=True, kw_only=True)
 class StoredAnswer:
-    """What was answered the first time."""
+    """What was answered the first time.
+
+    Attributes:
+        status: HTTP status.
+        location: Where what came of it is.
+        body: Byte for byte.
+        tag: Entity tag; empty where it follows from the rest.
+    """
 
     status: int
     location: str
     body: bytes
+    tag: str = ""
 
 
 def fingerprint_of(*, route: str, body: Any) -> str:
@@ -90,6 +100,19 @@ def key_claim(order_key: OrderKey) -> None:
         raise IdempotencyInProgressError from error
 
 
+@contextmanager
+def key_claimed(order_key: OrderKey) -> Iterator[StoredAnswer | None]:
+    """Give the first answer to this key, or None where it is new: then what is done and its answer are one transaction.
+
+    Raises:
+        IdempotencyInProgressError: Another call with this key takes its time.
+        IdempotencyMismatchError: The key was used for another body.
+    """
+    with transaction.atomic():
+        key_claim(order_key)
+        yield answer_find(order_key)
+
+
 def is_in_progress(error: OperationalError) -> bool:
     """Tell whether a statement failed because another call had the key for too long."""
     return getattr(error.__cause__, "sqlstate", None) == LOCK_TIMED_OUT
@@ -108,7 +131,7 @@ def answer_find(order_key: OrderKey) -> StoredAnswer | None:
         return None
     if found.fingerprint != order_key.fingerprint:
         raise IdempotencyMismatchError
-    return StoredAnswer(status=found.status, location=found.location, body=found.answer.encode())
+    return StoredAnswer(status=found.status, location=found.location, body=found.answer.encode(), tag=found.tag)
 
 
 def answer_keep(order_key: OrderKey, answer: StoredAnswer) -> None:
@@ -125,25 +148,9 @@ def answer_keep(order_key: OrderKey, answer: StoredAnswer) -> None:
         fingerprint=order_key.fingerprint,
         status=answer.status,
         location=answer.location,
+        tag=answer.tag,
         answer=answer.body.decode(),
     )
-
-
-def answer_settle(order_key: OrderKey, answer: StoredAnswer) -> StoredAnswer | None:
-    """Keep the answer to a call that is safe to repeat by itself, after it was carried out.
-
-    Returns:
-        The answer of another call with this key that was faster, which is then the first one; None where this is.
-
-    Raises:
-        IdempotencyMismatchError: That other call had another body.
-    """
-    try:
-        with transaction.atomic():
-            answer_keep(order_key, answer)
-    except IntegrityError:
-        return answer_find(order_key)
-    return None
 
 
 def keys_sweep() -> int:

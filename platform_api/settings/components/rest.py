@@ -12,6 +12,7 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_PERMISSION_CLASSES": [
         "platform_api.core.http.rates.WithinRate",
         "platform_api.tenancy.api.permissions.HasScope",
+        "platform_api.core.http.queries.KnownQuery",
     ],
     "DEFAULT_PARSER_CLASSES": ["platform_api.core.http.parsers.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],

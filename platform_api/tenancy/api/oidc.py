@@ -9,6 +9,7 @@ from rest_framework.views import APIView
 
 from platform_api.core import correlation
 from platform_api.core.http.document.operations import operation
+from platform_api.core.http.queries import KnownQuery
 from platform_api.core.http.shapes import body_read
 from platform_api.core.shapes import Body
 from platform_api.tenancy.api.tokens import SECRET_MADE, TokenMadeShape, token_made
@@ -28,7 +29,7 @@ class OidcExchange(APIView):
     """Gives CI jobs tokens."""
 
     authentication_classes = ()
-    permission_classes = ()
+    permission_classes = (KnownQuery,)
 
     @operation(
         "oidc_exchange",

@@ -13,6 +13,7 @@ from rest_framework.views import APIView
 from platform_api.core import clock
 from platform_api.core.http.document.operations import operation
 from platform_api.core.http.filters import Filter, Named
+from platform_api.core.http.queries import KnownQuery
 from platform_api.core.http.shapes import body_read, shape_response
 from platform_api.core.http.views import ListView
 from platform_api.core.ids import Prefix, show
@@ -211,7 +212,7 @@ class TokenList(ListView):
 class TokenCurrent(APIView):
     """Who calls."""
 
-    permission_classes = (AnyToken,)
+    permission_classes = (AnyToken, KnownQuery)
 
     @operation("token_current", responses={200: CurrentShape})
     def get(self, request: Request) -> HttpResponse:

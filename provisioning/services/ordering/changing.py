@@ -20,7 +20,7 @@ from platform_api.audit.services.events import event_record
 from platform_api.core.callers import Caller
 from platform_api.core.errors import ConflictError, RequestRefusedError
 from platform_api.core.ids import Prefix, show
-from platform_api.idempotency.services.keys import StoredAnswer, answer_find, answer_keep, key_claim
+from platform_api.idempotency.services.keys import StoredAnswer, answer_keep, key_claim
 from platform_api.tenancy.models.roles import Right
 from platform_api.tenancy.selectors.projects import right_require
 from provisioning.dispatch import runs_notify
@@ -35,6 +35,7 @@ from provisioning.services.execution.endings import RunFailure, is_unbegun, requ
 from provisioning.services.intents import run_make_missing
 from provisioning.services.ordering.asks import Answer, Change, Exchange
 from provisioning.services.ordering.judging import denied_refuse, expiry_judge, parameters_judge, policy_ask
+from provisioning.services.ordering.repeating import answer_repeated
 from provisioning.services.ordering.requesting import request_write
 from provisioning.services.resources import CredentialsNotReadyError, credentials_offered_require
 from provisioning.states import (
@@ -118,10 +119,10 @@ def resource_change(*, ask: Change, exchange: Exchange) -> Answer:
             stored = StoredAnswer(status=202, location=answer.location, body=answer.body)
             answer_keep(exchange.order_key, stored)
     except Exception:
-        found = answer_find(exchange.order_key)
-        if found is None:
+        repeated = answer_repeated(exchange)
+        if repeated is None:
             raise
-        return Answer(body=found.body, location=found.location, is_replay=True)
+        return repeated
     return answer
 
 

@@ -21,7 +21,7 @@ from platform_api.core.ids import Prefix, new_id, show
 from platform_api.core.keeping import Kept
 from platform_api.core.shapes import Cost
 from platform_api.core.statements import statement_run
-from platform_api.idempotency.services.keys import IdempotencyInProgressError, answer_find, is_in_progress
+from platform_api.idempotency.services.keys import IdempotencyInProgressError, is_in_progress
 from platform_api.tenancy.models.roles import Right
 from platform_api.tenancy.selectors.callers import row_scope_of
 from platform_api.tenancy.selectors.projects import right_require
@@ -49,6 +49,7 @@ from provisioning.services.ordering.judging import (
     policy_ask,
 )
 from provisioning.services.ordering.naming import physical_name_make
+from provisioning.services.ordering.repeating import answer_repeated
 from provisioning.states import Operation, RequestStatus, RunStatus
 
 SUBMIT = Path(__file__).with_name("submit.sql").read_text(encoding="utf-8")
@@ -126,7 +127,7 @@ def resource_order(*, ask: NewResource, exchange: Exchange) -> Answer:
     try:
         return _order(ask, exchange)
     except Exception:
-        repeated = _repeated(exchange)
+        repeated = answer_repeated(exchange)
         if repeated is None:
             raise
         return repeated
@@ -142,7 +143,7 @@ def _order(ask: NewResource, exchange: Exchange) -> Answer:
         if body is not None:
             location, outdated = request_url(submission.request_id), submission.orderable.outdated
             return Answer(body=body.encode(), location=location, outdated=outdated)
-        repeated = _repeated(exchange)
+        repeated = answer_repeated(exchange)
         if repeated is not None:
             return repeated
         _forget(submission)
@@ -151,12 +152,6 @@ def _order(ask: NewResource, exchange: Exchange) -> Answer:
             raise RequestRefusedError(errors=findings, tenant=tenant)
         # The environment has changed, or what was lacking was given back between the statement and the look at it.
     raise QuotaContendedError(tenant=tenant)
-
-
-def _repeated(exchange: Exchange) -> Answer | None:
-    """Return the answer that was given to this key before."""
-    stored = answer_find(exchange.order_key)
-    return None if stored is None else Answer(body=stored.body, location=stored.location, is_replay=True)
 
 
 def _judge(ask: NewResource, exchange: Exchange) -> _Submission:

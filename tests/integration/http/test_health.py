@@ -113,7 +113,9 @@ def test_whether_it_lives_needs_nothing(settings: Settings, monkeypatch: pytest.
     assert (answer.status_code, answer.json()) == (200, {"status": "live"})
 
 
-def test_another_method_is_a_problem() -> None:
-    answer = Client().post("/health/ready")
+@pytest.mark.parametrize("page", ["/health/live", "/health/ready", "/metrics"])
+def test_another_method_is_a_problem(settings: Settings, page: str) -> None:
+    settings.METRICS_TOKEN = "what-prometheus-brings"
+    answer = Client().post(page, headers={"Authorization": "Bearer what-prometheus-brings"})
     assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
     assert answer.headers["Allow"] == "GET, HEAD"

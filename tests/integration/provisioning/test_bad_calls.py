@@ -177,7 +177,7 @@ NAMED = [(route, name) for route, name in NAMING if (route.method, name) != ("PU
 def call(house: House, route: Route, name: str, value: str) -> HttpResponse:
     known = {"project": "checkout", "name": "default", name: value}
     address = re.sub(r"{(\w+)}", lambda found: known[found[1]], route.path)
-    confirm = "?confirm=default" if route.method == "DELETE" else ""
+    confirm = "?confirm=default" if route.method == "DELETE" and name != "token_id" else ""
     answer: HttpResponse = house.owner.client.generic(
         route.method, f"{address}{confirm}", "{}", content_type="application/json"
     )
@@ -239,7 +239,26 @@ def test_a_hostile_filter_finds_nothing_and_breaks_nothing(
         assert (answer.status_code, body_of(answer)["code"]) in {(400, "invalid_filter"), (404, "not_found")}
 
 
-@pytest.mark.parametrize("after", ["-1", "x", "1.5", "", "99999999999", "%D9%A1", "0x1"])
+@pytest.mark.parametrize("after", ["-1", "x", "1.5", "", "99999999999", "%D9%A1", "0x1", "0&after=1"])
 def test_a_bad_place_in_a_log_is_refused(standing_house: House, after: str) -> None:
     run = show(Prefix.RUN, Run.objects.get(resource=resource_of(standing_house.orders)).pk)
     refused(lambda: standing_house.owner.client.get(f"/api/v1/runs/{run}/log?after={after}"), 400, "invalid_filter")
+
+
+@pytest.mark.parametrize("method", ["get", "patch", "delete"])
+def test_a_query_parameter_that_a_route_does_not_have_is_refused_with_those_that_it_has(
+    standing_house: House, method: str
+) -> None:
+    client, address = standing_house.owner.client, f"/api/v1/resources/{standing_house.orders}?dryrun=true"
+    body: Any = {"get": None, "patch": {}, "delete": None}[method]
+    refused(lambda: getattr(client, method)(address, body), 400, "invalid_filter")
+    has = {
+        "get": "Send none here.",
+        "patch": "Use only: wait; each once.",
+        "delete": "Use only: confirm, wait; each once.",
+    }
+    assert body_of(getattr(client, method)(address, body))["remedy"] == has[method]
+
+
+def test_a_method_that_a_route_does_not_have_is_told_first(standing_house: House) -> None:
+    refused(lambda: standing_house.owner.client.put("/api/v1/policies?dryrun=true"), 405, "method_not_allowed")

@@ -125,6 +125,29 @@ def test_a_resource_is_given_back_or_rotated_only_as_it_was_seen(
     assert call(tag(house, resource(house))).status_code == 202
 
 
+@pytest.mark.parametrize(
+    "ask",
+    [
+        {"operation": "update", "parameters": {"connection_limit": 4}},
+        {"operation": "rotate"},
+        {"operation": "deprovision", "confirm": "orders"},
+    ],
+    ids=lambda ask: ask["operation"],
+)
+def test_an_ask_about_a_resource_may_say_what_was_seen_of_it(house: House, ask: dict[str, Any]) -> None:
+    def submit(seen: str) -> HttpResponse:
+        body, headers = {**ask, "resource": house.orders}, {"If-Match": seen}
+        answer: HttpResponse = house.owner.client.post("/api/v1/requests", body, format="json", headers=headers)
+        return answer
+
+    seen = tag(house, resource(house))
+    patch(house, seen)
+    carry_out(resource_of(house.orders))
+    refused(lambda: submit(seen), 412, "version_mismatch")
+    refused(lambda: submit("open"), 400, "invalid_condition")
+    assert submit(tag(house, resource(house))).status_code == 202
+
+
 def test_a_repeated_change_is_answered_like_the_first_time_though_what_was_seen_has_changed(house: House) -> None:
     headers = {"If-Match": tag(house, resource(house)), "Idempotency-Key": '"once"'}
     first, again = (

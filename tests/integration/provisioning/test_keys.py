@@ -1,6 +1,8 @@
 """Idempotency keys: how they are written, how long they are kept, and what becomes of many calls with one."""
 
 import json
+from collections import Counter
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -12,14 +14,19 @@ from pytest_django import Settings
 from governance.models import Quota
 from governance.selectors.quotas import quota_reconcile
 from platform_api.core import clock
+from platform_api.core.ids import Prefix, show
 from platform_api.idempotency.models import IdempotencyKey
-from platform_api.idempotency.services.keys import OrderKey, StoredAnswer, answer_find, answer_settle
-from provisioning.models import ProvisioningRequest, Run
+from platform_api.tenancy.models.roles import Role
+from platform_api.tenancy.models.scopes import ALL
+from platform_api.tenancy.services.teams import role_grant, role_revoke
+from platform_api.tenancy.services.tokens import token_issue
+from provisioning.models import Environment, ProvisioningRequest, Run
 from provisioning.services.reconcile import reconcile
 from tests import databases
 from tests.integration.provisioning.house import House, ask, body_of, carry_out, quota, resource_of
-from tests.integration.provisioning.problems import refused
+from tests.integration.provisioning.problems import refused, without_id
 from tests.integration.provisioning.races import fifty
+from tests.people import TESTS, Person
 
 STAGING = "/api/v1/projects/checkout/environments/one"
 
@@ -57,16 +64,42 @@ def test_where_keys_are_required_an_order_without_one_is_refused(house: House, s
     assert client.put(STAGING, {}, format="json").status_code == 201  # HTTP itself calls it safe to repeat
 
 
-@pytest.mark.parametrize("kind", ["order", "change"])
-def test_a_call_whose_key_is_held_for_long_is_told_to_come_back(house: House, kind: str) -> None:
+def ordered(house: House, by: Person | None = None, key: str = "once") -> HttpResponse:
+    return house.order(by=by, key=key)
+
+
+def changed(house: House, by: Person | None = None, key: str = "once") -> HttpResponse:
+    return house.change("update", by=by, key=key)
+
+
+def put(house: House, by: Person | None = None, key: str = "once") -> HttpResponse:
+    client, headers = (by or house.owner).client, {"Idempotency-Key": f'"{key}"'}
+    answer: HttpResponse = client.put(STAGING, {}, format="json", headers=headers)
+    return answer
+
+
+def given_back(house: House, by: Person | None = None, key: str = "once") -> HttpResponse:
+    staging = show(Prefix.ENVIRONMENT, Environment.objects.get(name="staging").pk)
+    client, headers = (by or house.owner).client, {"Idempotency-Key": f'"{key}"'}
+    answer: HttpResponse = client.delete(f"/api/v1/environments/{staging}?confirm=staging", headers=headers)
+    return answer
+
+
+WAYS = [ordered, changed, put, given_back]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_call_whose_key_is_held_for_long_is_told_to_come_back(
+    house: House, way: Callable[[House], HttpResponse]
+) -> None:
     def call() -> HttpResponse:
-        return house.order(key="once") if kind == "order" else house.change("update", key="once")
+        return way(house)
 
     with databases.connected("DATABASE_URL", house.database) as other, other.transaction():
         other.execute("SELECT idempotency_key_lock(%s, 'once')", [house.owner.user.pk])
         refused(call, 409, "idempotency_in_progress")
         assert call().headers["Retry-After"] == "1"
-    assert call().status_code == 202
+    assert call().status_code == (201 if way is put else 202)
 
 
 def test_a_key_is_kept_for_a_day_and_then_forgotten(house: House) -> None:
@@ -106,11 +139,44 @@ def test_an_environment_that_is_put_or_given_back_with_a_key_is_answered_like_th
     assert client.delete(f"{STAGING}?confirm=one", headers=other).content == gone.content
 
 
-def test_of_two_answers_to_one_key_the_first_that_is_kept_counts(house: House) -> None:
-    key = OrderKey(caller_id=house.owner.user.pk, key="once", fingerprint="0" * 64)
-    faster, slower = (StoredAnswer(status=status, location="/x", body=b"{}") for status in (201, 200))
-    assert answer_settle(key, faster) is None
-    assert answer_settle(key, slower) == faster == answer_find(key)
+def test_of_fifty_different_environments_at_once_with_one_key_one_is_made(house: House) -> None:
+    bodies = [{"tier": tier} for tier in ("development", "staging")]
+    answers = fifty(house, "put", STAGING, *bodies, **{"Idempotency-Key": '"once"'})
+    told = Counter((status, body if status == 201 else json.loads(body)["code"]) for status, _, body in answers)
+    assert sorted((status, count) for (status, _), count in told.items()) == [(201, 25), (422, 25)], told
+    assert (422, "idempotency_mismatch") in told
+    assert sum("Idempotency-Replayed" not in headers for status, headers, _ in answers if status == 201) == 1
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_repeated_call_is_answered_like_the_first_headers_and_all(
+    house: House, way: Callable[..., HttpResponse]
+) -> None:
+    first, again = way(house), way(house)
+    assert (again.status_code, again.content) == (first.status_code, first.content)
+    own = {"Correlation-Id", "traceparent", "RateLimit"}
+    told, retold = ({name: value for name, value in each.items() if name not in own} for each in (first, again))
+    assert retold == {**told, "Idempotency-Replayed": "true"}
+    assert "ETag" in first.headers
+    assert ("Retry-After" in first.headers) == (first.status_code == 202)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_what_was_answered_is_not_given_again_to_who_may_not_see_it_any_more(
+    house: House, way: Callable[..., HttpResponse]
+) -> None:
+    owner, people = house.owner, house.people
+    role_grant(user=owner.user, role=Role.DEVELOPER, on=people.spy, caller=TESTS)
+    narrowed = token_issue(user=owner.user, name="ci", caller=TESTS, scopes=ALL, project=people.spy)
+    other = Person(owner.user, narrowed.secret)
+    first = way(house)
+    assert first.status_code in {201, 202}
+    refusal = way(house, by=other, key="new")
+    assert refusal.status_code in {404, 422}
+    assert without_id(way(house, by=other)) == without_id(refusal)
+    assert way(house).content == first.content
+    role_revoke(user=owner.user, role=Role.DEVELOPER, on=people.checkout, caller=TESTS)
+    assert without_id(way(house)) == without_id(refusal)
 
 
 def test_credentials_are_not_kept_whatever_key_they_are_asked_for_with(house: House) -> None:

@@ -24,13 +24,17 @@ OLD: Json = {
                 ],
                 "requestBody": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Body"}}}},
                 "responses": {
-                    "202": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Thing"}}}},
+                    "202": {
+                        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Thing"}}},
+                        "headers": {"ETag": {"$ref": "#/components/headers/ETag"}},
+                    },
                     "409": {"content": {"application/problem+json": {"examples": {"busy": {}}}}},
                 },
             }
         }
     },
     "components": {
+        "headers": {"ETag": {"schema": {"type": "string", "maxLength": 80}}},
         "schemas": {
             "Body": {
                 "type": "object",
@@ -40,6 +44,9 @@ OLD: Json = {
                     "name": {"type": "string", "maxLength": 40, "pattern": "^[a-z]+$"},
                     "size": {"type": "string", "enum": ["small", "large"]},
                     "note": {"anyOf": [{"type": "string"}, {"type": "null"}]},
+                    "count": {"type": "integer"},
+                    "labels": {"type": "object", "additionalProperties": {"type": "string"}},
+                    "place": {"anyOf": [{"$ref": "#/components/schemas/Place"}, {"$ref": "#/components/schemas/Zone"}]},
                 },
             },
             "Thing": {
@@ -49,9 +56,13 @@ OLD: Json = {
                     "id": {"type": "string"},
                     "status": {"type": "string", "enum": ["making", "made"]},
                     "parts": {"type": "array", "items": {"$ref": "#/components/schemas/Thing"}},
+                    "place": {"anyOf": [{"$ref": "#/components/schemas/Place"}, {"type": "null"}]},
+                    "labels": {"type": "object", "additionalProperties": {"type": "string"}},
                 },
             },
-        }
+            "Place": {"type": "object", "properties": {"street": {"type": "string"}}},
+            "Zone": {"type": "object", "properties": {"code": {"type": "string"}}},
+        },
     },
 }
 
@@ -69,6 +80,19 @@ def body(document: Json) -> Json:
 def thing(document: Json) -> Json:
     found: Json = document["components"]["schemas"]["Thing"]
     return found
+
+
+def place_of(schema: Json) -> list[Json]:
+    found: list[Json] = schema["properties"]["place"]["anyOf"]
+    return found
+
+
+def headers(document: Json) -> Json:
+    found: Json = operation(document)["responses"]["202"]["headers"]
+    return found
+
+
+ZONE = {"$ref": "#/components/schemas/Zone"}
 
 
 BREAKING: dict[str, Callable[[Json], Any]] = {
@@ -95,6 +119,22 @@ BREAKING: dict[str, Callable[[Json], Any]] = {
     "a member may be missing": lambda new: thing(new)["required"].remove("id"),
     "a member is of another type": lambda new: thing(new)["properties"].update(id={"type": "integer"}),
     "an unknown word is answered": lambda new: thing(new)["properties"]["status"]["enum"].append("lost"),
+    "an unknown alternative is answered": lambda new: place_of(thing(new)).append(ZONE),
+    "an alternative may not be sent": lambda new: place_of(body(new)).pop(),
+    "what is shared is of another type": lambda new: new["components"]["schemas"].update(Place={"type": "string"}),
+    "a member may be null": lambda new: thing(new)["properties"].update(id={"type": ["string", "null"]}),
+    "members of a map are sent as another type": lambda new: body(new)["properties"]["labels"].update(
+        additionalProperties={"type": "integer"}
+    ),
+    "members of a map are answered as another type": lambda new: thing(new)["properties"]["labels"].update(
+        additionalProperties={"type": "integer"}
+    ),
+    "members of a map may be less long": lambda new: body(new)["properties"]["labels"].update(
+        additionalProperties={"type": "string", "maxLength": 5}
+    ),
+    "what is sent has a condition": lambda new: body(new).update(allOf=[{"required": ["size"]}]),
+    "a header is not answered": lambda new: headers(new).clear(),
+    "a header is longer": lambda new: new["components"]["headers"]["ETag"]["schema"].update(maxLength=200),
 }
 
 HARMLESS: dict[str, Callable[[Json], Any]] = {
@@ -110,6 +150,14 @@ HARMLESS: dict[str, Callable[[Json], Any]] = {
     "another word may be sent": lambda new: body(new)["properties"]["size"]["enum"].append("huge"),
     "a member is answered, too": lambda new: thing(new)["properties"].update(at={"type": "string"}),
     "a word is not answered": lambda new: thing(new)["properties"]["status"]["enum"].remove("making"),
+    "a member is never null": lambda new: thing(new)["properties"].update(place=place_of(thing(new))[0]),
+    "another alternative may be sent": lambda new: place_of(body(new)).append({"type": "string"}),
+    "null may be sent": lambda new: place_of(body(new)).append({"type": "null"}),
+    "any number may be sent": lambda new: body(new)["properties"]["count"].update(type="number"),
+    "members of a map may be sent as anything": lambda new: body(new)["properties"]["labels"].update(
+        additionalProperties=True
+    ),
+    "a header is new": lambda new: headers(new).update(Location={"schema": {"type": "string"}}),
     "a refusal is new": lambda new: operation(new)["responses"].update({"410": {}}),
     "a code is new": lambda new: operation(new)["responses"]["409"]["content"]["application/problem+json"][
         "examples"

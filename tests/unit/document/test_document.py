@@ -3,14 +3,18 @@
 import re
 from collections import Counter
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from jsonschema_rs import validator_for
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from platform_api.core.http.deprecation import Deprecation
+from platform_api.core.http.document.changes import changes_between
 from platform_api.core.http.document.parts import prune, whole
 from platform_api.tenancy.models.access import API_ROUTES
+from provisioning.api.runs import RunLog
 from tests.unit.document.endpoints import FROZEN, Endpoint, answers, endpoints
 
 Json = dict[str, Any]
@@ -140,6 +144,20 @@ def is_bounded(schema: Json) -> bool:
         case "array":
             return "maxItems" in schema
     return schema.get("additionalProperties") is False if "properties" in schema else True
+
+
+def test_an_old_part_of_the_api_is_told_to_be_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    old = Deprecation(at=datetime(2026, 3, 1, tzinfo=UTC), guide="/docs/guides/moving-to-v2")
+    monkeypatch.setattr(RunLog, "deprecation", old, raising=False)
+    document = whole.__wrapped__()
+    operations = {each["operationId"]: each for item in document["paths"].values() for each in item.values()}
+    assert [name for name, each in operations.items() if each.get("deprecated")] == ["run_log"]
+    for status, answer in operations["run_log"]["responses"].items():
+        name = answer.get("$ref", "").rpartition("/")[2]
+        told = document["components"]["responses"][name] if name else answer
+        assert told["headers"].keys() >= {"Deprecation", "Sunset", "Link"}, status
+    OpenAPIV31SpecValidator(document).validate()
+    assert [str(each) for each in changes_between(whole(), document) if each.is_breaking] == []
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=_id)

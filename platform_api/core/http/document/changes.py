@@ -1,13 +1,14 @@
 """What differs between two OpenAPI documents, and whether a client of the old one can go on.
 
 A client breaks where something that it does is no longer taken, or something that it relies on is no longer there: it
-is asked for more, may send less, or is answered with less or with what it does not know. Words, examples, headers and
-new operations break nothing.
+is asked for more, may send less, or is answered with less, headers included, or with what it does not know. Words,
+examples, and operations and headers that are new break nothing.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
 Described = Mapping[str, Any]
@@ -117,6 +118,18 @@ class _Comparison:
             before, after = self._resolved(self.old, old[status]), self._resolved(self.new, new[status])
             yield from self._contents(f"{name} {status}", before, after, Way.ANSWERED)
             yield from _codes(f"{name} {status}", before, after)
+            yield from self._headers(f"{name} {status}", before.get("headers", {}), after.get("headers", {}))
+
+    def _headers(self, where: str, old: Described, new: Described) -> Iterator[Change]:
+        for name in old.keys() - new.keys():
+            yield Change(where, f"has no {name} any more", is_breaking=True)
+        for name in new.keys() - old.keys():
+            yield Change(where, f"has {name}, too")
+        for name in old.keys() & new.keys():  # told once, however many answers have it
+            before, after = self._resolved(self.old, old[name]), self._resolved(self.new, new[name])
+            yield from self._schema(
+                f"{name}, answered:", before.get("schema", {}), after.get("schema", {}), Way.ANSWERED
+            )
 
     def _contents(self, where: str, old: Described, new: Described, way: Way) -> Iterator[Change]:
         before, after = old.get("content", {}), new.get("content", {})
@@ -130,25 +143,55 @@ class _Comparison:
     def _schema(
         self, where: str, old: Described, new: Described, way: Way, seen: frozenset[str] = frozenset()
     ) -> Iterator[Change]:
+        yield from _words(where, self._kinds(self.old, old), self._kinds(self.new, new), way, noun="type")
+        before, after = self._alternatives(self.old, old), self._alternatives(self.new, new)
+        if len(before) == len(after) == 1:  # no choice, whatever they are called
+            after = dict(zip(before, after.values(), strict=True))
+        yield from _words(where, before.keys(), after.keys(), way, noun="alternative")
+        for name in before.keys() & after.keys():
+            yield from self._plain(where, before[name], after[name], way, seen)
+
+    def _plain(self, where: str, old: Described, new: Described, way: Way, seen: frozenset[str]) -> Iterator[Change]:
+        """Compare schemas that are no choice between others."""
         name = str(old.get("$ref", ""))
         if name and name in seen:
             return
         if name:  # told once, however many operations use it
             seen, where = seen | {name}, f"{name.rpartition('/')[2]}, {way}:"
         old, new = self._resolved(self.old, old), self._resolved(self.new, new)
-        yield from _types(where, old, new, way)
+        yield from _words(where, set(old.get("enum", ())), set(new.get("enum", ())), way, noun="value")
         yield from _bounds(where, old, new, way)
         yield from _members(where, old, new, way)
         for member in old.get("properties", {}).keys() & new.get("properties", {}).keys():
             yield from self._schema(
                 f"{where} /{member}", old["properties"][member], new["properties"][member], way, seen
             )
-        if "items" in old and "items" in new:
-            yield from self._schema(f"{where} /*", old["items"], new["items"], way, seen)
-        before, after = _choices(old), _choices(new)
-        if len(before) == len(after):
-            for one, other in zip(before, after, strict=True):
-                yield from self._schema(where, one, other, way, seen)
+        for before, after in _unnamed(old, new):
+            yield from self._schema(f"{where} /*", before, after, way, seen)
+        if old.get("allOf", ()) != new.get("allOf", ()):  # such as what a plan narrows
+            yield Change(where, "has other conditions", is_breaking=True)
+
+    def _kinds(self, document: Described, part: Described) -> set[str]:
+        """Return the types that a schema allows; none, where it allows any."""
+        schema = self._resolved(document, part)
+        told = schema.get("type", [])
+        kinds = {told} if isinstance(told, str) else set(told)
+        for choice in map(partial(self._kinds, document), _choices(schema)):
+            if not choice:
+                return set()
+            kinds |= choice
+        return kinds | {"integer"} if "number" in kinds else kinds
+
+    def _alternatives(self, document: Described, part: Described) -> dict[str, Described]:
+        """Return what a schema chooses between, null apart, by what each is called; itself, where it is no choice."""
+        choices = _choices(self._resolved(document, part))
+        parts = [each for choice in choices for each in self._alternatives(document, choice).values()]
+        found: dict[str, Described] = {}
+        for each in parts if choices else [part]:
+            name = each["$ref"].rpartition("/")[2] if "$ref" in each else str(each.get("type", "anything"))
+            found[name if name not in found else f"{name} ({len(found) + 1})"] = each
+        found.pop("null", None)
+        return found
 
     @staticmethod
     def _resolved(document: Described, part: Described) -> Described:
@@ -171,22 +214,21 @@ def _operations(document: Described) -> dict[str, Described]:
 
 
 def _choices(schema: Described) -> list[Described]:
-    """Return the alternatives of a schema, null apart."""
-    return [each for word in ("anyOf", "oneOf", "allOf") for each in schema.get(word, ()) if each != {"type": "null"}]
+    return [each for word in ("anyOf", "oneOf") for each in schema.get(word, ())]
 
 
-def _kinds(schema: Described) -> set[str]:
-    told = schema.get("type", [])
-    kinds = {told} if isinstance(told, str) else set(told)
-    return kinds.union(*(_kinds(each) for word in ("anyOf", "oneOf") for each in schema.get(word, ())))
+def _unnamed(old: Described, new: Described) -> Iterator[tuple[Described, Described]]:
+    """Yield what both say of a list's items, and of members that have no name in the document."""
+    if "items" in old and "items" in new:
+        yield old["items"], new["items"]
+    before, after = (
+        {} if each.get("additionalProperties", True) is True else each["additionalProperties"] for each in (old, new)
+    )
+    if before is not False and after is not False and (before or after):
+        yield before, after
 
 
-def _types(where: str, old: Described, new: Described, way: Way) -> Iterator[Change]:
-    yield from _words(where, _kinds(old), _kinds(new), way, noun="type")
-    yield from _words(where, set(old.get("enum", ())), set(new.get("enum", ())), way, noun="value")
-
-
-def _words(where: str, old: set[Any], new: set[Any], way: Way, *, noun: str) -> Iterator[Change]:
+def _words(where: str, old: Set[Any], new: Set[Any], way: Way, *, noun: str) -> Iterator[Change]:
     """Compare what may stand there; what an empty set leaves open is anything."""
     if not old and new:
         yield Change(where, f"has a fixed {noun} now: {_listed(new)}", is_breaking=way is Way.SENT)
@@ -244,5 +286,5 @@ def _codes(where: str, old: Described, new: Described) -> Iterator[Change]:
         yield Change(where, f"can say {_listed(more)}")
 
 
-def _listed(words: set[Any]) -> str:
+def _listed(words: Set[Any]) -> str:
     return ", ".join(sorted(map(str, words)))

@@ -22,7 +22,8 @@ HEADERS: Mapping[str, Described] = {
         "example": "0194f7c2a1b37c5e8d9f0a1b2c3d4e5f",
     },
     "Deprecation": {
-        "description": "Only where what is shown is outdated: since when, in seconds since 1970 after an @ (RFC 9745).",
+        "description": "Where what is shown or called is outdated: since when, in seconds since 1970 after an @ "
+        "(RFC 9745).",
         "schema": {"type": "string", "pattern": "^@[0-9]{1,12}$", "maxLength": 13},
         "example": "@1790000000",
     },
@@ -62,7 +63,7 @@ HEADERS: Mapping[str, Described] = {
         "example": 1,
     },
     "Sunset": {
-        "description": "Only where the end of what is shown is known: when it goes (RFC 8594).",
+        "description": "Where the end of what is outdated is known: when it goes (RFC 8594).",
         "schema": {"type": "string", "maxLength": 40},
         "example": "Sun, 21 Nov 2027 08:00:00 GMT",
     },

@@ -46,11 +46,13 @@ class Told:
         raises: What the services that it calls refuse with.
         headers: What its successful answers have.
         reads_body: Whether a body is read and judged, though the document shows none: it has to be empty.
+        query: Names of the query parameters that it takes.
     """
 
     raises: tuple[type[SlipwayError], ...] = ()
     headers: tuple[str, ...] = ()
     reads_body: bool = False
+    query: frozenset[str] = frozenset()
 
 
 def operation(
@@ -81,13 +83,18 @@ def operation(
         result: Method = extend_schema(
             operation_id=operation_id, request=request, responses=responses, parameters=list(parameters), **options
         )(method)
-        told = Told(raises=tuple(raises), headers=tuple(headers), reads_body=reads_body or request is not None)
+        told = Told(
+            raises=tuple(raises),
+            headers=tuple(headers),
+            reads_body=reads_body or request is not None,
+            query=frozenset(each.name for each in parameters if each.location == OpenApiParameter.QUERY),
+        )
         result.told = told  # type: ignore[attr-defined]  # where extend_schema keeps what it is told, too
         return result
 
     return described
 
 
-def told_of(view: object, method: str) -> Told:
-    """Return what a method of a view tells of itself; nothing, where it is not described."""
-    return getattr(getattr(view, method.lower(), None), "told", Told())
+def told_of(view: object, method: str) -> Told | None:
+    """Return what a method of a view tells of itself; None, where it is not described."""
+    return getattr(getattr(view, method.lower(), None), "told", None)

@@ -14,7 +14,7 @@ from rest_framework.permissions import SAFE_METHODS
 from platform_api.core.errors import RequestRefusedError, SlipwayError
 from platform_api.core.http.document import refusals
 from platform_api.core.http.document.examples import Example, examples_file, examples_of, examples_shown
-from platform_api.core.http.document.headers import HEADERS, references
+from platform_api.core.http.document.headers import HEADERS, OUTDATED, references
 from platform_api.core.http.document.operations import Parameter, Told, told_of
 from platform_api.core.http.document.places import PLACES
 from platform_api.core.http.problem_pages import problems_known
@@ -50,7 +50,11 @@ class OperationSchema(AutoSchema):
 
     @cached_property
     def _told(self) -> Told:
-        return told_of(self.view, self.method)
+        return told_of(self.view, self.method) or Told()
+
+    def is_deprecated(self) -> bool:
+        """Tell whether the view is an old part of the API; ``DeprecationMiddleware`` says so in its answers."""
+        return getattr(self.view, "deprecation", None) is not None
 
     def get_description(self) -> str:  # type: ignore[override]  # as drf-spectacular has it
         """Return the docstring's prose and what is needed to call."""
@@ -96,7 +100,7 @@ class OperationSchema(AutoSchema):
         yield from self._told.raises
 
     def _answers(self, successes: Described) -> Described:
-        everywhere = {"Correlation-Id"}.union(*(getattr(each, "headers", ()) for each in self.view.get_permissions()))
+        everywhere = self._everywhere().union(*(getattr(each, "headers", ()) for each in self.view.get_permissions()))
         added = [each for parameter in self._parameters_told() for each in parameter.headers]
         found: Described = {}
         meanings = {**MEANINGS, "200": WAITED_FOR} if "202" in successes else MEANINGS
@@ -109,6 +113,10 @@ class OperationSchema(AutoSchema):
                 found[status] = {"description": MEANINGS[status], "headers": headers}
         return {**dict(sorted(found.items())), **self._refusals()}
 
+    def _everywhere(self) -> set[str]:
+        """Return the headers of all answers, refusals included."""
+        return {"Correlation-Id", *(OUTDATED if self.is_deprecated() else ())}
+
     def _refusals(self) -> Described:
         known = problems_known()
         self._component("Problem", ResolvedComponent.SCHEMA, refusals.PROBLEM)
@@ -119,10 +127,10 @@ class OperationSchema(AutoSchema):
             for code in codes:
                 example = {"summary": known[code].title, "value": known[code].document}
                 self._component(code, ResolvedComponent.EXAMPLE, example)
-            headers = self._headers({"Correlation-Id"}, refusals.headers_of(errors, status=status))
+            headers = self._headers(self._everywhere(), refusals.headers_of(errors, status=status))
             titles = {code: known[code].title for code in codes}
             answer = refusals.refusal(status, titles=titles, headers=headers)
-            name = ".".join([str(int(status)), *codes])
+            name = ".".join([str(int(status)), *codes, *(["deprecated"] if self.is_deprecated() else [])])
             found[str(int(status))] = self._component(name, ResolvedComponent.RESPONSE, answer)
         return found
 
