@@ -6,7 +6,8 @@ from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
-TAKES_JSON = frozenset({None, "*/*", "application/json"})
+JSON = "application/json"
+TAKES_JSON = frozenset({None, "*/*", JSON})
 """``Accept`` as clients send it that know nothing else, or want nothing else."""
 
 
@@ -18,7 +19,8 @@ class JsonNegotiation(DefaultContentNegotiation):
     ) -> tuple[BaseRenderer, str]:
         """Return the renderer and its media type."""
         if request.META.get("HTTP_ACCEPT") in TAKES_JSON and not request.META["QUERY_STRING"]:
-            (renderer,) = renderers
-            return renderer, str(renderer.media_type)
+            renderer = next(iter(renderers))
+            if renderer.media_type == JSON:
+                return renderer, JSON
         chosen: tuple[BaseRenderer, str] = super().select_renderer(request, renderers, format_suffix)
         return chosen

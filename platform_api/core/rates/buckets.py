@@ -35,5 +35,5 @@ class Buckets:
             if len(self._full_at) > MOST:
                 self._full_at.popitem(last=False)
         if over > 0:
-            return Verdict.of(0, 0, over, full_at - now)
-        return Verdict.of(1, -over // rate.interval, 0, next_full_at - now)
+            return Verdict.refused(retry_in=over, full_in=full_at - now)
+        return Verdict.allowed(rate, full_in=next_full_at - now)

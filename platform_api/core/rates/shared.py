@@ -12,6 +12,7 @@ from redis.exceptions import NoScriptError, RedisError
 from redis.retry import Retry
 
 from platform_api.core.rates.breaker import Breaker
+from platform_api.core.rates.leases import TOGETHER, Leases
 from platform_api.core.rates.terms import Rate, Verdict
 
 SCRIPT = Path(__file__).with_name("take.lua").read_text(encoding="ascii")
@@ -51,6 +52,7 @@ class SharedBuckets:
             "protocol": 2,  # no greeting before the first call
         }
         self._line = _Line()
+        self._leases = Leases()
         self._breaker = Breaker(seconds=PAUSE_SECONDS)
 
     def take(self, holder: str, rate: Rate) -> Verdict:
@@ -59,9 +61,12 @@ class SharedBuckets:
         Raises:
             ValkeySilentError: It does not answer, or did not a moment ago.
         """
+        verdict = self._leases.take(holder, rate)
+        if verdict is not None:
+            return verdict
         if not self._breaker.may_try():
             raise ValkeySilentError
-        arguments = ("1", f"slipway:rate:{holder}", str(rate.interval), str(rate.burst))
+        arguments = ("1", f"slipway:rate:{holder}", str(rate.interval), str(rate.burst), str(TOGETHER))
         try:
             try:
                 answer = self._ask("EVALSHA", _DIGEST, *arguments)
@@ -72,7 +77,10 @@ class SharedBuckets:
             self._breaker.failed()
             raise ValkeySilentError from error
         self._breaker.succeeded()
-        return Verdict.of(*answer)
+        taken, retry_in, full_in = answer
+        if not taken:
+            return Verdict.refused(retry_in=retry_in, full_in=full_in)
+        return self._leases.keep(holder, rate, taken=taken, full_in=full_in)
 
     def close(self) -> None:
         """Let go of this thread's connection; others go with their threads."""

@@ -55,11 +55,17 @@ class Verdict:
     reset_seconds: int
 
     @classmethod
-    def of(cls, is_allowed: int, remaining: int, retry: int, reset: int) -> "Verdict":
-        """Read what the arithmetic says: a flag, a number, and two times in microseconds."""
+    def allowed(cls, rate: Rate, *, full_in: int) -> "Verdict":
+        """Say that a call may go on, after which the bucket is full in so many microseconds."""
+        remaining = rate.burst - -(-full_in // rate.interval)
+        return cls(is_allowed=True, remaining=remaining, retry_seconds=0, reset_seconds=-(-full_in // MICROSECONDS))
+
+    @classmethod
+    def refused(cls, *, retry_in: int, full_in: int) -> "Verdict":
+        """Say that a call has to come back; times in microseconds."""
         return cls(
-            is_allowed=bool(is_allowed),
-            remaining=remaining,
-            retry_seconds=-(-retry // MICROSECONDS),
-            reset_seconds=-(-reset // MICROSECONDS),
+            is_allowed=False,
+            remaining=0,
+            retry_seconds=-(-retry_in // MICROSECONDS),
+            reset_seconds=-(-full_in // MICROSECONDS),
         )

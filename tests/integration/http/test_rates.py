@@ -17,6 +17,7 @@ from platform_api.audit.models import AuditEvent
 from platform_api.core.metrics import RATE_FALLBACKS, RATE_REFUSALS
 from platform_api.core.rates import limits, shared
 from platform_api.core.rates.buckets import Buckets
+from platform_api.core.rates.leases import TOGETHER
 from platform_api.core.rates.shared import SharedBuckets, ValkeySilentError
 from platform_api.core.rates.terms import Rate, RateKind
 from tests.integration.http.test_problems import is_problem
@@ -24,6 +25,7 @@ from tests.people import People
 
 LIST = "/api/v1/resources"
 RATE = Rate(per_minute=1, burst=50)
+TIGHT_RATE = Rate(per_minute=1, burst=3)
 # So slow that no test sees a call regained.
 TIGHT = {"read": (1, 3), "write": (1, 2), "attempt": (1, 4)}
 
@@ -73,7 +75,7 @@ def test_of_many_calls_at_once_exactly_the_burst_passes(url: str) -> None:
 
 def test_a_bucket_goes_by_itself_when_it_is_full_again(url: str) -> None:
     buckets = SharedBuckets(url)
-    buckets.take("one", RATE)
+    buckets.take("one", TIGHT_RATE)
     with redis.Redis.from_url(url) as client:
         assert 0 < client.pttl("slipway:rate:one") <= 60_001
     buckets.close()
@@ -89,11 +91,40 @@ def test_the_script_is_brought_again_to_a_valkey_that_lost_it(url: str) -> None:
 
 
 def test_the_shared_and_the_own_buckets_say_the_same(url: str) -> None:
-    remote, own, rate = SharedBuckets(url), Buckets(), Rate(per_minute=1, burst=3)
-    said = [[each.take("x", rate) for _ in range(4)] for each in (remote, own)]
-    shown = [[(verdict.is_allowed, verdict.remaining) for verdict in verdicts] for verdicts in said]
-    assert shown[0] == shown[1] == [(True, 2), (True, 1), (True, 0), (False, 0)]
+    remote, own = SharedBuckets(url), Buckets()
+    for rate in (TIGHT_RATE, RATE):
+        said = [[each.take(f"of {rate.burst}", rate) for _ in range(rate.burst + 1)] for each in (remote, own)]
+        shown = [[(verdict.is_allowed, verdict.remaining) for verdict in verdicts] for verdicts in said]
+        assert shown[0] == shown[1] == [*((True, number) for number in reversed(range(rate.burst))), (False, 0)]
     remote.close()
+
+
+def test_two_processes_let_no_more_pass_than_the_burst_and_few_less(url: str) -> None:
+    one, other = SharedBuckets(url), SharedBuckets(url)
+    passed = sum(each.take("x", RATE).is_allowed for _ in range(RATE.burst) for each in (one, other))
+    assert passed == RATE.burst
+    alone = SharedBuckets(url)
+    assert alone.take("y", RATE).is_allowed  # the others that it took with this one are used by nobody
+    passed = sum(one.take("y", RATE).is_allowed for _ in range(2 * RATE.burst))
+    assert passed == RATE.burst - TOGETHER
+    for each in (one, other, alone):
+        each.close()
+
+
+def test_a_busy_holder_costs_few_round_trips(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    buckets, asked = SharedBuckets(url), list[str]()
+    ask = buckets._ask
+
+    def counting(*words: str) -> Any:
+        asked.append(words[0])
+        return ask(*words)
+
+    monkeypatch.setattr(buckets, "_ask", counting)
+    rate = Rate(per_minute=1, burst=4 * TOGETHER)
+    for _ in range(2 * TOGETHER):
+        assert buckets.take("x", rate).is_allowed
+    assert len(asked) == 2
+    buckets.close()
 
 
 @pytest.mark.usefixtures("tight")
