@@ -20,17 +20,15 @@ OK = 200
 
 # Of one resource of the project, each row one intent of it: the list does not look at more than that.
 _FILL = """
-INSERT INTO provisioning_request (id, operation, status, project_id, environment_id, resource_id, generation,
-    offering_version_id, plan_id, parameters, reason, ticket, requested_by_id, requested_by_name, requested_by_kind,
-    quota, decisions, policy_decision_id, correlation_id, failure, version, created_at, completed_at)
-SELECT (lpad(to_hex(n), 12, '0') || '70008' || substr(md5(n::text), 1, 15))::uuid,
-    'update', 'completed', project_id, environment_id, resource_id, 1000 + n,
-    offering_version_id, plan_id, parameters, reason, ticket, requested_by_id, requested_by_name, requested_by_kind,
-    quota, decisions, NULL, 'bench', NULL, 1, created_at - interval '1 year', created_at
-FROM generate_series(1, %(rows)s) AS n, (
-    SELECT request.* FROM provisioning_request AS request JOIN project ON project.id = project_id
+INSERT INTO provisioning_request
+SELECT filled.* FROM generate_series(1, %(rows)s) AS n, (
+    SELECT request FROM provisioning_request AS request JOIN project ON project.id = project_id
     WHERE slug = %(project)s ORDER BY request.id LIMIT 1
-) AS first
+) AS first, jsonb_populate_record(first.request, jsonb_build_object(
+    'id', (lpad(to_hex(n), 12, '0') || '70008' || substr(md5(n::text), 1, 15))::uuid,
+    'operation', 'update', 'status', 'completed', 'generation', 1000 + n,
+    'created_at', (first.request).created_at - interval '1 year', 'completed_at', (first.request).created_at
+)) AS filled
 """
 
 

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -11,13 +12,16 @@ from platform_api.embedded.folder import CHECKOUT
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(240)]
 
-RATIOS = {"ready_ratio", "launched_ratio", "wake_ratio", "throughput_ratio", "crowd_ratio"}
-FIGURES = {"cpu_overhead_ms", "cpu_total_ms", "memory_mb", "post_ms", "first_log_ms"}
+PROVISION_RATIOS = {"ready_ratio", "launched_ratio", "wake_ratio", "throughput_ratio", "crowd_ratio"}
+PROVISION_FIGURES = {"cpu_overhead_ms", "cpu_total_ms", "memory_mb", "post_ms", "first_log_ms"}
+API_RATIOS = {"post_ratio", "post_one_project_ratio", "post_cpu_ratio", "post_tail_ratio"}
+API_RATIOS |= {"get_ratio", "waiters_ratio", "page_ratio"}
+API_FIGURES = {"post_cpu_ms", "post_policy_cpu_ms", "raw_cpu_ms", "post_per_s", "raw_per_s", "get_per_s", "plain_per_s"}
 
 
-def test_provision_prints_one_line_with_all_its_figures() -> None:
+def measured(name: str) -> dict[str, Any]:
     answer = subprocess.run(
-        (sys.executable, "-m", "benchmarks.provision"),
+        (sys.executable, "-m", f"benchmarks.{name}"),
         cwd=CHECKOUT,
         env={"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], "SHORT": "1"},
         capture_output=True,
@@ -26,8 +30,21 @@ def test_provision_prints_one_line_with_all_its_figures() -> None:
     )
     assert answer.returncode == 0, answer.stderr
     (line,) = answer.stdout.splitlines()
-    figures = json.loads(line)
-    assert figures["benchmark"] == "provision"
-    assert set(figures) >= RATIOS | FIGURES | {"load_before", "load_after"}
-    assert all(figures[name] > 0 for name in RATIOS | FIGURES)
+    figures: dict[str, Any] = json.loads(line)
+    assert figures["benchmark"] == name
+    assert figures["load_before"] >= 0
+    assert figures["load_after"] >= 0
+    return figures
+
+
+def test_provision_prints_one_line_with_all_its_figures() -> None:
+    figures = measured("provision")
+    assert set(figures) >= PROVISION_RATIOS | PROVISION_FIGURES
+    assert all(figures[name] > 0 for name in PROVISION_RATIOS | PROVISION_FIGURES)
     assert sum(figures["cpu_by_part_ms"].values()) == pytest.approx(figures["cpu_overhead_ms"], abs=0.1)
+
+
+def test_api_prints_one_line_with_all_its_figures() -> None:
+    figures = measured("api")
+    assert set(figures) >= API_RATIOS | API_FIGURES
+    assert all(figures[name] > 0 for name in API_RATIOS | API_FIGURES)
