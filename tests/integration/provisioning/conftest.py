@@ -8,8 +8,11 @@ from django.db import connection
 from django.test import override_settings
 from pytest_django import DjangoDbBlocker, Settings
 
+from platform_api.core.http import waiting
+from platform_api.core.waiting import room
 from tests import databases
 from tests.integration.provisioning.house import House, furnish
+from tests.integration.provisioning.waiters import Callers
 from tests.integration.provisioning.world import World
 from tests.policies import PolicyHelper
 
@@ -78,6 +81,20 @@ def world(furnished: House, django_db_blocker: DjangoDbBlocker, shared_policy_he
         override_settings(POLICY_SOCKET=shared_policy_helper.socket),
     ):
         yield World(replace(furnished, database=name))
+
+
+@pytest.fixture
+def callers() -> Callers:
+    """Threads to wait in."""
+    return Callers()
+
+
+@pytest.fixture
+def unaided(house: House, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Who waits looks at nothing unasked, and no test hears what another said."""
+    monkeypatch.setattr(waiting, "LOOK_SECONDS", 3600.0)
+    yield
+    room.close()
 
 
 @pytest.fixture
