@@ -7,11 +7,14 @@ A secret may be given by value (``NAME``) or by the path of a file that holds it
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
 READ: set[str] = set()
 """Names of all variables that the settings have asked for."""
+
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 def text(name: str, *, default: str | None = None, choices: Sequence[str] = ()) -> str:
@@ -113,3 +116,13 @@ def words(name: str, *, default: Sequence[str] = ()) -> list[str]:
     READ.add(name)
     value = os.environ.get(name)
     return list(default) if value is None else [word.strip() for word in value.split(",") if word.strip()]
+
+
+def is_issuer(address: str) -> bool:
+    """Tell whether an address may be an issuer's (OpenID Connect Discovery 1.0, section 3): https, or on this machine.
+
+    What is fetched from below it decides who is believed; it must be what the host has sent.
+    """
+    parts = urlsplit(address)
+    is_whole = bool(parts.hostname) and not (parts.query or parts.fragment or parts.username)
+    return is_whole and (parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK))
