@@ -115,7 +115,7 @@ class World:
             return Client(raise_request_exception=False)
         secret = self.unscoped(route.scope) if who is Who.UNSCOPED else self.secrets[who].secret
         client = Client(raise_request_exception=False, headers={"Authorization": f"Bearer {secret}"})
-        is_person = who not in {Who.EXPIRED, Who.REVOKED, Who.UNSCOPED, Who.CI}
+        is_person = who not in {Who.EXPIRED, Who.REVOKED, Who.UNSCOPED, Who.CI, Who.NARROWED}
         if route.path.startswith("/admin") and is_person:
             client.force_login(self.secrets[who].user, backend="django.contrib.auth.backends.ModelBackend")
         return client
@@ -146,7 +146,7 @@ class World:
             user = user_create(username=f"a-{role.value}-{kind.value}", caller=TESTS, kind=kind)
             on: Team | Project = self.people.rivals if who is Who.STRANGE_SERVICE else self.people.checkout
             role_grant(user=user, role=role, on=on, caller=TESTS)
-        project = self.people.checkout if who is Who.CI else None
+        project = self.people.checkout if who in {Who.CI, Who.NARROWED} else None
         kinds = {Who.CI: TokenKind.CI, Who.STRANGE_SERVICE: TokenKind.SERVICE}
         issued = token_issue(
             user=user,
@@ -167,6 +167,7 @@ class World:
 _PEOPLE = {
     Who.VIEWER: "viewer", Who.APPROVER: "approver", Who.ADMIN: "lead", Who.PROJECT_DEVELOPER: "owner",
     Who.AUDITOR: "auditor", Who.PLATFORM_ADMIN: "admin", Who.STRANGER: "stranger",
+    Who.NARROWED: "stranger",
 }  # fmt: skip
 """People of the house; whoever is neither here nor made is its developer."""
 
