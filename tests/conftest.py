@@ -54,6 +54,15 @@ def committing_database(
         yield name
 
 
+@pytest.fixture(scope="module")
+def standing_database(
+    django_db_setup: None, database_template: str, django_db_blocker: DjangoDbBlocker
+) -> Iterator[str]:
+    """Let a module commit what it begins with; its tests each prove that they changed nothing, or take it back."""
+    with databases.committing(database_template, django_db_blocker) as name:
+        yield name
+
+
 @pytest.fixture
 def people(db: None) -> People:
     """People with roles, made when they are first named; rolled back with the test."""

@@ -23,9 +23,6 @@ logger = logging.getLogger(__name__)
 CHANNEL = "finals"
 """What the triggers speak on; each notice is the id of what ended, or may have."""
 
-LOOK_SECONDS = 5.0
-"""Who waits looks again so often, unasked; what a lost notice costs at most."""
-
 RECONNECT_SECONDS = 1.0
 IDLE_SECONDS = 60.0
 """So long nobody waits before the listening thread goes, and its connection with it."""
@@ -43,9 +40,9 @@ class Seat:
         """Forget what was heard so far. To be called before looking, so that what is heard after that counts."""
         self._woken.clear()
 
-    def wait(self, seconds: float) -> None:
-        """Return when something was heard since the last ``settle``, or so many seconds are over."""
-        self._woken.wait(min(seconds, LOOK_SECONDS))
+    def wait(self, seconds: float) -> bool:
+        """Return whether something was heard since the last ``settle``, at once or within so many seconds."""
+        return self._woken.wait(seconds)
 
     def wake(self) -> None:
         """Let the thread look again."""

@@ -1,17 +1,26 @@
 """Typed, loud readers of environment variables; the only place that reads ``os.environ`` for Django's settings.
 
 Every reader records the variable's name in ``READ``, so that a test can compare ``.env.example`` with what is read.
+An empty variable counts as one that is not set: what starts containers passes on empty what nobody has chosen.
 A secret may be given by value (``NAME``) or by the path of a file that holds it (``NAME_FILE``), never by both.
 """
 
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
 READ: set[str] = set()
 """Names of all variables that the settings have asked for."""
+
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+def _given(name: str) -> str | None:
+    READ.add(name)
+    return os.environ.get(name) or None
 
 
 def text(name: str, *, default: str | None = None, choices: Sequence[str] = ()) -> str:
@@ -20,8 +29,7 @@ def text(name: str, *, default: str | None = None, choices: Sequence[str] = ()) 
     Raises:
         ImproperlyConfigured: The variable is missing, or is not one of ``choices``.
     """
-    READ.add(name)
-    value = os.environ.get(name, default)
+    value = _given(name) or default
     if value is None:
         msg = f"{name} is not set. See .env.example for what it means."
         raise ImproperlyConfigured(msg)
@@ -37,9 +45,8 @@ def secret(name: str, *, default: str | None = None) -> str:
     Raises:
         ImproperlyConfigured: Both forms are given, the file cannot be read, or nothing is given and no default is.
     """
-    READ.add(name)
     file_name = f"{name}_FILE"
-    value, path = os.environ.get(name), os.environ.get(file_name)
+    value, path = _given(name), os.environ.get(file_name) or None
     if value is not None and path is not None:
         msg = f"{name} and {file_name} are both set; set one of them."
         raise ImproperlyConfigured(msg)
@@ -58,8 +65,7 @@ def secret(name: str, *, default: str | None = None) -> str:
 
 def is_given(name: str) -> bool:
     """Tell whether a secret is given in either form."""
-    READ.add(name)
-    return bool(os.environ.get(name) or os.environ.get(f"{name}_FILE"))
+    return bool(_given(name) or os.environ.get(f"{name}_FILE"))
 
 
 def flag(name: str, *, default: bool) -> bool:
@@ -68,8 +74,7 @@ def flag(name: str, *, default: bool) -> bool:
     Raises:
         ImproperlyConfigured: Any other word; a guess would be worse than a stop.
     """
-    READ.add(name)
-    value = os.environ.get(name)
+    value = _given(name)
     if value is None:
         return default
     words = {
@@ -95,8 +100,7 @@ def integer(name: str, *, default: int, minimum: int, maximum: int) -> int:
     Raises:
         ImproperlyConfigured: Not a whole number, or out of range.
     """
-    READ.add(name)
-    value = os.environ.get(name, str(default))
+    value = _given(name) or str(default)
     try:
         number = int(value)
     except ValueError:
@@ -110,6 +114,15 @@ def integer(name: str, *, default: int, minimum: int, maximum: int) -> int:
 
 def words(name: str, *, default: Sequence[str] = ()) -> list[str]:
     """Read a comma-separated list; blanks around the words are dropped."""
-    READ.add(name)
-    value = os.environ.get(name)
+    value = _given(name)
     return list(default) if value is None else [word.strip() for word in value.split(",") if word.strip()]
+
+
+def is_issuer(address: str) -> bool:
+    """Tell whether an address may be an issuer's (OpenID Connect Discovery 1.0, section 3): https, or on this machine.
+
+    What is fetched from below it decides who is believed; it must be what the host has sent.
+    """
+    parts = urlsplit(address)
+    is_whole = bool(parts.hostname) and not (parts.query or parts.fragment or parts.username)
+    return is_whole and (parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK))

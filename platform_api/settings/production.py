@@ -4,7 +4,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from platform_api.settings import env
 from platform_api.settings.base import *  # noqa: F403 - an environment is the base with its differences
-from platform_api.settings.base import CI_ISSUERS, SECRET_KEY
+from platform_api.settings.base import CI_ISSUERS, SECRET_KEY, SIGN_ON
 from platform_api.settings.components.logs import logs
 
 MINIMUM_SECRET_KEY_LENGTH = 50
@@ -13,8 +13,13 @@ MINIMUM_SECRET_KEY_LENGTH = 50
 if len(SECRET_KEY) < MINIMUM_SECRET_KEY_LENGTH:
     raise ImproperlyConfigured("SECRET_KEY is too short; make one of at least 50 random characters.")
 
-if not all(issuer.startswith("https://") for issuer in CI_ISSUERS):
-    raise ImproperlyConfigured("SLIPWAY_CI_ISSUERS names an issuer without TLS; its keys could be anybody's.")
+for name, issuers in {
+    "SLIPWAY_CI_ISSUERS": CI_ISSUERS,
+    "SLIPWAY_OIDC_ISSUER": [SIGN_ON.issuer] if SIGN_ON else [],
+}.items():
+    if not all(issuer.startswith("https://") for issuer in issuers):
+        msg = f"{name} names an issuer without TLS; its keys could be anybody's."
+        raise ImproperlyConfigured(msg)
 
 LOGGING = logs(is_json=True, level=env.text("SLIPWAY_LOG_LEVEL", default="INFO"))
 

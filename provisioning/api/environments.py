@@ -27,7 +27,7 @@ from platform_api.core.http.paging import BY_TIME
 from platform_api.core.http.shapes import NoBody, body_judge, body_read, shape_response
 from platform_api.core.http.views import ListView
 from platform_api.core.http.waiting import LOOK_AGAIN, WAIT, Held, held, wait_seconds
-from platform_api.core.ids import Prefix
+from platform_api.core.ids import Prefix, show
 from platform_api.core.shapes import Body
 from platform_api.idempotency.api.keys import KEY_OF_REPEATABLE, REPLAYED, answered_once, order_key_of
 from platform_api.idempotency.services.keys import OrderKey
@@ -167,19 +167,25 @@ def _ensure(
     return composed_ensure(ask=ask, project=project, name=name, caller=caller, seen=seen)
 
 
-def _held(caller: Caller, environment: Environment, *, seconds: int) -> Held[Environment]:
+def _held(request: Request, environment: Environment, *, seconds: int) -> Held[Environment]:
     """Hold an answer while an environment is being made or given back."""
     return held(
         environment,
-        read=lambda: environments_visible(caller=caller).get(pk=environment.pk),
+        request=request,
+        read=partial(_again, environment),
         is_final=lambda found: environment_status_of(found) not in UNDER_WAY,
         seconds=seconds,
     )
 
 
+def _again(environment: Environment, caller: Caller) -> Environment:
+    """Return an environment as it stands now, and as the caller may see it now."""
+    return environment_get(caller=caller, environment=show(Prefix.ENVIRONMENT, environment.pk))
+
+
 def _answer(caller: Caller, environment: Environment, *, status: int) -> HttpResponse:
     """Answer with an environment as it stands now; what is still under way says when to look again."""
-    found = environments_visible(caller=caller).get(pk=environment.pk)
+    found = _again(environment, caller)
     content = msgspec.json.encode(environment_shape(found))
     headers = LOOK_AGAIN if status == ACCEPTED else {}
     tag = tag_of(content, prefix=Prefix.ENVIRONMENT, version=found.version)
@@ -194,7 +200,7 @@ def _marked(response: HttpResponse, environment: Environment) -> HttpResponse:
 
 def _show(request: Request, found: Environment) -> HttpResponse:
     """Answer a GET with an environment, held while it is being made or given back, where the caller waits for that."""
-    end = _held(caller_of(request), found, seconds=wait_seconds(request))
+    end = _held(request, found, seconds=wait_seconds(request))
     found, kind = end.found, Prefix.ENVIRONMENT
     response = shown(request, environment_shape(found), prefix=kind, version=found.version, headers=end.headers)
     return _marked(response, found)
@@ -229,8 +235,8 @@ def _done_once(request: Request, *, body: Any, do: Callable[[], tuple[Environmen
     found = environment_get(caller=caller, environment=response.headers["Location"].rpartition("/")[2])
     if not is_held:
         return response
-    end = _held(caller, found, seconds=seconds)
-    later = _answer(caller, end.found, status=200 if end.is_final else ACCEPTED)
+    end = _held(request, found, seconds=seconds)
+    later = _answer(caller_of(request), end.found, status=200 if end.is_final else ACCEPTED)
     if REPLAYED in response.headers:
         later.headers[REPLAYED] = response.headers[REPLAYED]
     return later

@@ -129,27 +129,27 @@ def exchange_of(request: Request, *, route: str, body: Any, seen: Seen) -> Excha
     return Exchange(caller=caller, order_key=order_key, seen=seen)
 
 
-def answer_response(answer: Answer, *, caller: Caller, seconds: int) -> HttpResponse:
+def answer_response(answer: Answer, *, request: Request, seconds: int) -> HttpResponse:
     """Answer 202 with the request, where to watch it, and when to look again; 200 once it is final.
 
     Args:
         answer: What was accepted, or had been.
-        caller: Who asked.
+        request: The call that asked.
         seconds: For how long the answer may be held until the request is final.
     """
     response = shape_response(answer.body, status=202, location=answer.location, **LOOK_AGAIN)
     response = _addressed(response, answer.body, location=answer.location, version=1)
     if seconds:
         with suppress(DatabaseError):  # it was accepted; whoever cannot be told what became of it is told that
-            response = _followed(answer, caller=caller, seconds=seconds)
+            response = _followed(answer, request=request, seconds=seconds)
     if answer.is_replay:
         response.headers[REPLAYED] = "true"
     return outdated_mark(response, answer.outdated)
 
 
-def _followed(answer: Answer, *, caller: Caller, seconds: int) -> HttpResponse:
+def _followed(answer: Answer, *, request: Request, seconds: int) -> HttpResponse:
     """Hold an answer until the request is final, and show it as it is then."""
-    end = _held(caller, answer.location.rpartition("/")[2], seconds=seconds)
+    end = _held(request, answer.location.rpartition("/")[2], seconds=seconds)
     content = msgspec.json.encode(request_shape(end.found))
     response = shape_response(content, status=200 if end.is_final else 202, location=answer.location, **end.headers)
     return _addressed(response, content, location=answer.location, version=end.found.version)
@@ -162,13 +162,16 @@ def _addressed(response: HttpResponse, content: bytes, *, location: str, version
     return response
 
 
-def _held(caller: Caller, request: str, *, seconds: int) -> Held[ProvisioningRequest]:
-    """Read a request, and hold the answer until it has ended."""
+def _held(request: Request, request_id: str, *, seconds: int) -> Held[ProvisioningRequest]:
+    """Read what was asked for, and hold the answer until it has ended."""
 
-    def read() -> ProvisioningRequest:
-        return request_get(caller=caller, request=request)
+    def read(caller: Caller) -> ProvisioningRequest:
+        return request_get(caller=caller, request=request_id)
 
-    return held(read(), read=read, is_final=lambda found: found.status in FINAL_REQUEST, seconds=seconds)
+    found = read(caller_of(request))
+    return held(
+        found, request=request, read=read, is_final=lambda found: found.status in FINAL_REQUEST, seconds=seconds
+    )
 
 
 def body_of(data: Any) -> RequestBody:
@@ -282,7 +285,7 @@ class RequestList(ListView):
         seconds, body = wait_seconds(request), body_of(request.data)
         seen = seen_of(request, prefix=Prefix.RESOURCE)
         answer = submit(body, exchange_of(request, route="requests", body=request.data, seen=seen))
-        return answer_response(answer, caller=caller_of(request), seconds=seconds)
+        return answer_response(answer, request=request, seconds=seconds)
 
 
 class RequestDetail(APIView):
@@ -293,7 +296,7 @@ class RequestDetail(APIView):
     @operation("request_get", responses={200: RequestShape}, parameters=[IF_NONE_MATCH, WAIT], headers=OUTDATED)
     def get(self, request: Request, request_id: str) -> HttpResponse:
         """Show a request, with where its run stands."""
-        end = _held(caller_of(request), request_id, seconds=wait_seconds(request))
+        end = _held(request, request_id, seconds=wait_seconds(request))
         found, kind = end.found, Prefix.PROVISIONING_REQUEST
         response = shown(request, request_shape(found), prefix=kind, version=found.version, headers=end.headers)
         return outdated_mark(response, outdated_of(found.offering_version))

@@ -68,7 +68,7 @@ def _submit(request: Request, data: dict[str, Any], *, must_have_seen: bool = Fa
     seconds = wait_seconds(request)
     seen = seen_of(request, prefix=Prefix.RESOURCE, is_required=must_have_seen)
     answer = submit(body_of(data), exchange_of(request, route="requests", body=data, seen=seen))
-    return answer_response(answer, caller=caller_of(request), seconds=seconds)
+    return answer_response(answer, request=request, seconds=seconds)
 
 
 class ResourceList(ListView):

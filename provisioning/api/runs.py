@@ -9,6 +9,7 @@ from django.http import HttpResponse
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from platform_api.core.callers import Caller
 from platform_api.core.http.conditions import IF_NONE_MATCH, shown
 from platform_api.core.http.document.operations import Parameter, operation
 from platform_api.core.http.filters import Choice, Filter, FilterInvalidError, between
@@ -69,12 +70,13 @@ class RunDetail(APIView):
     @operation("run_get", responses={200: RunShape}, parameters=[IF_NONE_MATCH, WAIT])
     def get(self, request: Request, run_id: str) -> HttpResponse:
         """Show a run: steps, progress, plan, failure."""
-        caller, seconds = caller_of(request), wait_seconds(request)
+        seconds = wait_seconds(request)
 
-        def read() -> Run:
+        def read(caller: Caller) -> Run:
             return run_get(caller=caller, run=run_id)
 
-        end = held(read(), read=read, is_final=lambda run: run.status in FINAL_RUN, seconds=seconds)
+        found = read(caller_of(request))
+        end = held(found, request=request, read=read, is_final=lambda run: run.status in FINAL_RUN, seconds=seconds)
         return shown(request, run_shape(end.found), headers=end.headers)
 
 

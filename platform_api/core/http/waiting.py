@@ -10,11 +10,19 @@ from django.db.models import Model
 from rest_framework.request import Request
 
 from platform_api.core import metrics, spending
+from platform_api.core.callers import Caller
 from platform_api.core.errors import MalformedError
+from platform_api.core.http.callers import caller_renewed
 from platform_api.core.http.document.operations import Parameter
-from platform_api.core.waiting import room
+from platform_api.core.waiting import Seat, room
 
 MOST_SECONDS = 60
+LOOK_SECONDS = 5.0
+"""Who waits looks again so often, unasked; what a lost notice costs at most."""
+
+RENEW_SECONDS = 0.5
+"""Who waits is asked so often who they are: a revoked token is refused within a second, held or not."""
+
 NAME = "wait"
 LOOK_AGAIN: Mapping[str, str] = {"retry_after": "1"}
 """When to look again, for who was not held, or not until the end; as ``shape_response`` takes it."""
@@ -71,16 +79,28 @@ def wait_seconds(request: Request) -> int:
     return int(text)
 
 
-def held(found: Found, *, read: Callable[[], Found], is_final: Callable[[Found], bool], seconds: int) -> Held[Found]:
+def held(
+    found: Found,
+    *,
+    request: Request,
+    read: Callable[[Caller], Found],
+    is_final: Callable[[Found], bool],
+    seconds: int,
+) -> Held[Found]:
     """Read a thing again each time that something is heard of it, until it is final or the time is over.
 
-    No connection to the database is held meanwhile.
+    No connection to the database is held meanwhile. Who calls is established anew before each look, and while nothing
+    is heard; afterwards ``caller_of(request)`` is who they are now.
 
     Args:
         found: The thing as it was a moment ago.
-        read: Looks it up again, as the caller may see it.
+        request: The call.
+        read: Looks it up again, as the caller may see it now.
         is_final: Whether nothing more will become of it by itself.
         seconds: How long it may take; 0 takes it as it was.
+
+    Raises:
+        SlipwayError: The call, were it made now, would be refused.
     """
     if not seconds or is_final(found):
         return _told(found, is_final=is_final(found), seconds=seconds)
@@ -91,15 +111,25 @@ def held(found: Found, *, read: Callable[[], Found], is_final: Callable[[Found],
             return _told(found, is_final=False, seconds=seconds)
         while True:
             seat.settle()
-            found, left = read(), deadline - time.monotonic()
+            found, left = read(caller_renewed(request)), deadline - time.monotonic()
             if is_final(found) or left <= 0 or room.is_emptied:
                 break
-            _let_go_of_connection()
-            began = time.monotonic()
-            seat.wait(left)
-            spending.waited(time.monotonic() - began)
+            _wait(seat, left, request=request)
     metrics.WAITS.labels("final" if is_final(found) else "timeout").inc()
     return _told(found, is_final=is_final(found), seconds=seconds)
+
+
+def _wait(seat: Seat, seconds: float, *, request: Request) -> None:
+    """Return when it is time to look, or so many seconds are over, as long as the caller is one."""
+    until = time.monotonic() + min(seconds, LOOK_SECONDS)
+    while True:
+        _let_go_of_connection()
+        began = time.monotonic()
+        is_woken = seat.wait(min(until - began, RENEW_SECONDS))
+        spending.waited(time.monotonic() - began)
+        if is_woken or time.monotonic() >= until:
+            return
+        caller_renewed(request)
 
 
 def _told(found: Found, *, is_final: bool, seconds: int) -> Held[Found]:

@@ -1,14 +1,12 @@
 """CI systems whose jobs log in with tokens that the system itself signs."""
 
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
 from platform_api.settings import env
 
 KINDS = ("github", "gitlab")
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,15 +34,9 @@ def trusted_issuers() -> dict[str, TrustedIssuer]:
     issuers = {}
     for entry in env.words("SLIPWAY_CI_ISSUERS"):
         words = entry.split()
-        if len(words) != 3 or words[0] not in KINDS or not _is_sound(words[1]):  # noqa: PLR2004 - kind, address, audience
+        if len(words) != 3 or words[0] not in KINDS or not env.is_issuer(words[1]):  # noqa: PLR2004 - kind, address, audience
             msg = f"SLIPWAY_CI_ISSUERS is a comma-separated list of: github|gitlab https://… AUDIENCE; not {entry!r}."
             raise ImproperlyConfigured(msg)
         kind, url, audience = words
         issuers[url] = TrustedIssuer(url=url, kind=kind, audience=audience)
     return issuers
-
-
-def _is_sound(url: str) -> bool:
-    parts = urlsplit(url)
-    is_whole = bool(parts.hostname) and not (parts.query or parts.fragment or parts.username)
-    return is_whole and (parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK))

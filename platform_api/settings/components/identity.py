@@ -1,13 +1,10 @@
 """How people log in: by the company's sign-on (OpenID Connect) where one is named, else by password and code."""
 
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
 from platform_api.settings import env
-
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,8 +41,7 @@ def sign_on() -> SignOnSettings | None:
     issuer = env.text("SLIPWAY_OIDC_ISSUER", default="")
     if not issuer:
         return None
-    parts = urlsplit(issuer)
-    if not parts.hostname or not (parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)):
+    if not env.is_issuer(issuer):
         msg = f"SLIPWAY_OIDC_ISSUER must be an https address, as the provider names itself; it is {issuer!r}."
         raise ImproperlyConfigured(msg)
     return SignOnSettings(

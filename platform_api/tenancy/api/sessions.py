@@ -1,6 +1,7 @@
 """Lets a person call the API from a browser where they have logged in, as the docs page does."""
 
 from django.conf import settings
+from django.contrib.auth import get_user
 from django.http import HttpRequest, HttpResponse
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication, CSRFCheck
@@ -10,6 +11,7 @@ from platform_api.core import correlation, row_scope
 from platform_api.core.callers import Caller
 from platform_api.core.errors import ForbiddenError
 from platform_api.core.http.browsers import is_of_a_program
+from platform_api.core.sessions import SessionStore
 from platform_api.tenancy.selectors.callers import caller_of_person, row_scope_of
 from platform_api.tenancy.services.sessions import person_of_session
 
@@ -36,6 +38,9 @@ class SessionAuthentication(BaseAuthentication):
         plain = request._request  # noqa: SLF001 - REST framework's own way to Django's request
         if is_of_a_program(plain):
             return None
+        if isinstance(plain.user, Caller):  # as it was established before in this call; the session may have ended
+            plain.session = SessionStore(plain.session.session_key)
+            plain.user = get_user(plain)
         person = person_of_session(user=plain.user, session=plain.session)
         if person is None:
             return None

@@ -31,6 +31,7 @@ class Who(StrEnum):
     PLATFORM_ADMIN = "platform admin"
     STRANGER = "developer of B"
     STRANGE_SERVICE = "service of B"
+    NARROWED = "token for A1 of B's developer"
 
 
 class Outcome(StrEnum):
@@ -44,7 +45,7 @@ class Outcome(StrEnum):
     NOT_FOUND = "404"
     NOT_TAKEN = "405"
     REFUSED = "422"
-    """What the body names is not there for this caller."""
+    """What the body names, or the token is narrowed to, is not there for this caller."""
     LOG_IN = "log-in"
     """Sent to the log-in of the admin site."""
 
@@ -60,7 +61,7 @@ MEMBERS = (
 WRITERS = (Who.DEVELOPER, Who.ADMIN, Who.PROJECT_DEVELOPER, Who.PROJECT_ADMIN, Who.CI)
 ADMINS = (Who.ADMIN, Who.PROJECT_ADMIN)
 OVERSEERS = (Who.AUDITOR, Who.PLATFORM_ADMIN)
-STRANGERS = (Who.STRANGER, Who.STRANGE_SERVICE)
+STRANGERS = (Who.STRANGER, Who.STRANGE_SERVICE, Who.NARROWED)
 
 
 def api(allowed: Iterable[Who], *, strangers: Outcome, others: Outcome = Outcome.FORBIDDEN) -> Access:
@@ -102,7 +103,7 @@ NOBODY = site(Outcome.FORBIDDEN, Outcome.FORBIDDEN)
 ONLY_READ = site(Outcome.NOT_TAKEN, Outcome.NOT_TAKEN)
 ENROLLING: Access = {
     **EVERYBODY,
-    **dict.fromkeys((*WITHOUT_TOKEN, Who.UNSCOPED, Who.CI, Who.STRANGE_SERVICE), Outcome.NOT_FOUND),
+    **dict.fromkeys((*WITHOUT_TOKEN, Who.UNSCOPED, Who.CI, Who.STRANGE_SERVICE, Who.NARROWED), Outcome.NOT_FOUND),
 }
 """Of people who have a session and no second factor yet."""
 NOTHING_THERE = site(Outcome.NOT_FOUND, Outcome.NOT_FOUND)
@@ -160,7 +161,7 @@ API_ROUTES = (
     Route("POST", "/api/v1/runs/{run_id}/cancel", WRITING, Scope.REQUESTS_WRITE, 202),
     Route("GET", "/api/v1/teams", LISTING, Scope.TENANCY_READ),
     Route("GET", "/api/v1/tokens", LISTING, Scope.TENANCY_READ),
-    Route("POST", "/api/v1/tokens", ANY_TOKEN, Scope.TENANCY_WRITE, 201),
+    Route("POST", "/api/v1/tokens", {**ANY_TOKEN, Who.NARROWED: Outcome.REFUSED}, Scope.TENANCY_WRITE, 201),
     Route("GET", "/api/v1/tokens/current", {**ANY_TOKEN, Who.UNSCOPED: Outcome.ALLOWED}),
     Route(
         "GET", "/api/v1/tokens/{token_id}", {**OWNING, **dict.fromkeys(OVERSEERS, Outcome.ALLOWED)}, Scope.TENANCY_READ

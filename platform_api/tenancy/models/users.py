@@ -77,6 +77,11 @@ class User(AbstractBaseUser, PermissionsMixin):
         return salted_hmac("platform_api.tenancy.session", kept, secret=secret, algorithm="sha256").hexdigest()
 
     @property
+    def is_overseer(self) -> bool:
+        """Whether everything is theirs to see."""
+        return self.is_auditor or self.is_platform_admin
+
+    @property
     def is_staff(self) -> bool:
         """May open the admin site: overseers, and nobody else."""
-        return self.is_active and (self.is_auditor or self.is_platform_admin)
+        return self.is_active and self.is_overseer

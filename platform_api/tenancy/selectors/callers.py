@@ -90,13 +90,12 @@ def _within_binding(
     A binding takes away and gives nothing: where there is no role, nothing is seen either. An overseer, who sees all,
     sees what the token is for.
     """
-    sees_all = token.user.is_auditor or token.user.is_platform_admin
     if token.project is not None:
         of_team = team_roles.get(token.project.team_id, frozenset())
         roles = of_team | _roles("project", project_grants).get(token.project.pk, frozenset())
-        return {}, {token.project.pk: roles} if roles or sees_all else {}
+        return {}, {token.project.pk: roles} if roles or token.user.is_overseer else {}
     on_team = {team: roles for team, roles in team_roles.items() if team == token.team_id}
-    if sees_all and token.team_id is not None:
+    if token.user.is_overseer and token.team_id is not None:
         on_team.setdefault(token.team_id, frozenset())
     return on_team, _roles("project", [grant for grant in project_grants if UUID(grant["team"]) == token.team_id])
 

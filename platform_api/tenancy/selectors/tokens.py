@@ -22,7 +22,7 @@ def tokens_visible(*, caller: Caller) -> QuerySet[ApiToken]:
     A token that is narrowed to a team or project shows no more than those that are narrowed to it too.
     """
     rows = _shown()
-    if caller.is_auditor or caller.is_platform_admin:
+    if caller.is_overseer:
         return rows
     own, used = rows.filter(user_id=caller.user_id), token_used(caller=caller)
     if used is None or (used.team_id is None and used.project_id is None):

@@ -10,7 +10,6 @@ from typing import TypeVar
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
-from platform_api.audit.services.events import event_record
 from platform_api.core import clock
 from platform_api.core.callers import Caller
 from platform_api.core.errors import ConflictError, ForbiddenError, RequestRefusedError
@@ -21,7 +20,7 @@ from platform_api.tenancy.models import ApiToken, Project, Team, User
 from platform_api.tenancy.models.tokens import DEFAULT_LIFE, TokenKind
 from platform_api.tenancy.selectors.projects import RoleMissingError, projects_visible, teams_visible
 from platform_api.tenancy.selectors.tokens import token_get, token_used
-from platform_api.tenancy.services.tokens import IssuedToken, token_issue, token_revoke
+from platform_api.tenancy.services.tokens import IssuedToken, token_event, token_issue, token_revoke
 
 Owner = TypeVar("Owner", Team, Project)
 
@@ -105,16 +104,7 @@ def own_token_issue(*, ask: NewToken, caller: Caller, order_key: OrderKey) -> Is
         findings = list(_beyond(used, reach)) if used is not None else []
         if findings:
             raise RequestRefusedError(errors=findings)
-        issued = token_issue(
-            user=User.objects.get(pk=caller.user_id),
-            name=ask.name,
-            caller=caller,
-            scopes=reach.scopes,
-            team=reach.team,
-            project=reach.project,
-            networks=reach.networks,
-            expires_at=reach.expires_at,
-        )
+        issued = _issue(reach, user=User.objects.get(pk=caller.user_id), name=ask.name, caller=caller)
         _key_keep(order_key, issued.token)
     return issued
 
@@ -149,28 +139,16 @@ def own_token_rotate(*, token: str, overlap: timedelta, caller: Caller, order_ke
         in_force = Q(revoked_at=None, rotated_at=None, expires_at__gt=now)
         if not ApiToken.objects.filter(in_force, pk=old.pk).update(rotated_at=now, **end):
             raise TokenEndedError
-        issued = token_issue(
+        issued = _issue(
+            reach,
             user=old.user,
             name=old.name,
-            kind=TokenKind(old.kind),
             caller=caller,
-            scopes=reach.scopes,
-            team=reach.team,
-            project=reach.project,
-            networks=reach.networks,
-            expires_at=reach.expires_at,
+            kind=TokenKind(old.kind),
             family=old.family or old,
         )
-        event_record(
-            caller=caller,
-            action="token.rotated",
-            object_type="api_token",
-            object_id=old.pk,
-            object_name=old.name,
-            team_id=old.team_id,
-            project_id=old.project_id,
-            after={"by": show(Prefix.API_TOKEN, issued.token.pk), "overlap_seconds": int(overlap.total_seconds())},
-        )
+        told = {"by": show(Prefix.API_TOKEN, issued.token.pk), "overlap_seconds": int(overlap.total_seconds())}
+        token_event("token.rotated", old, caller=caller, after=told)
         _key_keep(order_key, issued.token)
     return issued
 
@@ -191,6 +169,30 @@ def own_token_revoke(*, token: str, caller: Caller) -> None:
 def token_url(token: ApiToken) -> str:
     """Return where a token is shown."""
     return f"/api/v1/tokens/{show(Prefix.API_TOKEN, token.pk)}"
+
+
+def _issue(
+    reach: _Reach,
+    *,
+    user: User,
+    name: str,
+    caller: Caller,
+    kind: TokenKind | None = None,
+    family: ApiToken | None = None,
+) -> IssuedToken:
+    """Make a token that reaches so far, as ``token_issue`` does."""
+    return token_issue(
+        user=user,
+        name=name,
+        caller=caller,
+        kind=kind,
+        scopes=reach.scopes,
+        team=reach.team,
+        project=reach.project,
+        networks=reach.networks,
+        expires_at=reach.expires_at,
+        family=family,
+    )
 
 
 def _key_require_new(order_key: OrderKey) -> None:

@@ -12,7 +12,6 @@ from django.db import IntegrityError, transaction
 from django_otp.oath import TOTP
 
 from platform_api.audit.models import Outcome
-from platform_api.audit.services.events import event_record
 from platform_api.core import clock
 from platform_api.core.callers import Caller
 from platform_api.core.errors import ConflictError, RefusedError
@@ -20,6 +19,7 @@ from platform_api.core.sealing import seal, unseal
 from platform_api.tenancy.models import RecoveryCode, SecondFactor, User
 from platform_api.tenancy.services.log_in_throttles import address_bucket, attempt_give_back, attempt_take, code_bucket
 from platform_api.tenancy.services.sessions import Means, sessions_end
+from platform_api.tenancy.services.users import user_event
 
 ISSUER = "Slipway"
 KEY_BYTES = 20  # what RFC 4226 recommends, and every authenticator takes
@@ -98,7 +98,7 @@ def second_factor_enroll(*, user: User, sealed: bytes, code: str, caller: Caller
             RecoveryCode.objects.bulk_create(
                 RecoveryCode(second_factor=factor, digest=_digest(_plain(each))) for each in codes
             )
-            _record("second_factor.enrolled", user, caller)
+            user_event("second_factor.enrolled", user, caller=caller)
     except IntegrityError as error:
         raise SecondFactorExistsError from error
     attempt_give_back(*buckets)
@@ -147,7 +147,7 @@ def second_factor_reset(*, user: User, reason: str, caller: Caller) -> None:
             msg = f"{user.username} has none."
             raise SecondFactorMissingError(msg)
         sessions_end(user=user)
-        _record("second_factor.reset", user, caller, reason=reason)
+        user_event("second_factor.reset", user, caller=caller, reason=reason)
 
 
 def recovery_codes_left(*, user: User) -> int:
@@ -168,7 +168,8 @@ def _takes_recovery_code(factor: SecondFactor, given: str, user: User, caller: C
     with transaction.atomic():
         if not unused.update(used_at=clock.now()):
             return False
-        _record("recovery_code.used", user, caller, left=recovery_codes_left(user=user))
+        left = {"recovery_codes_left": recovery_codes_left(user=user)}
+        user_event("recovery_code.used", user, caller=caller, after=left)
     return True
 
 
@@ -183,30 +184,8 @@ def _step_of(key: bytes, given: str, *, after: int) -> int | None:
 
 
 def _refuse(user: User, caller: Caller) -> NoReturn:
-    _record("second_factor.refused", user, caller, outcome=Outcome.REFUSED)
+    user_event("second_factor.refused", user, caller=caller, outcome=Outcome.REFUSED, code=CodeWrongError.code)
     raise CodeWrongError("The code is not right, or was used before.")
-
-
-def _record(
-    action: str,
-    user: User,
-    caller: Caller,
-    *,
-    outcome: Outcome = Outcome.SUCCEEDED,
-    reason: str = "",
-    left: int | None = None,
-) -> None:
-    event_record(
-        caller=caller,
-        action=action,
-        object_type="user",
-        object_id=user.pk,
-        object_name=user.username,
-        outcome=outcome,
-        code=CodeWrongError.code if outcome is Outcome.REFUSED else "",
-        reason=reason,
-        after=None if left is None else {"recovery_codes_left": left},
-    )
 
 
 def _place(user: User) -> str:

@@ -9,12 +9,12 @@ from django.contrib.sessions.backends.base import SessionBase
 from django.db.models import F
 
 from platform_api.audit.models import Outcome
-from platform_api.audit.services.events import event_record
 from platform_api.core.callers import Caller
 from platform_api.core.errors import UnauthenticatedError
 from platform_api.tenancy.models import User
 from platform_api.tenancy.models.users import UserKind
 from platform_api.tenancy.services.log_in_throttles import address_bucket, attempt_give_back, attempt_take, name_bucket
+from platform_api.tenancy.services.users import user_event
 
 MEANS = "means"
 """Where a session keeps by what it was opened."""
@@ -76,12 +76,10 @@ def password_prove(*, username: str, password: str, caller: Caller) -> User:
     user = authenticate(None, username=username, password=password)
     if not isinstance(user, User) or user.kind != UserKind.HUMAN:
         known = User.objects.filter(username=username).first()
-        event_record(
+        user_event(  # what was typed is not told: people type passwords into this field
+            "log_in.refused",
+            known,
             caller=caller,
-            action="log_in.refused",
-            object_type="user",
-            object_id=known.pk if known else None,
-            object_name=known.username if known else "",  # people type passwords into this field
             outcome=Outcome.REFUSED,
             code=LogInRefusedError.code,
             reason=LogInRefusedError.title,
@@ -93,25 +91,14 @@ def password_prove(*, username: str, password: str, caller: Caller) -> User:
 
 def session_opened(*, user: User, means: Means, caller: Caller) -> None:
     """Record that a person has logged in."""
-    _record("session.opened", user, caller, means=means)
+    user_event("session.opened", user, caller=caller, after={"means": means})
 
 
 def session_closed(*, user: User, caller: Caller) -> None:
     """Record that a person has logged out."""
-    _record("session.closed", user, caller)
+    user_event("session.closed", user, caller=caller)
 
 
 def sessions_end(*, user: User) -> None:
     """Let no session of a user count any more, in whatever browser; for the transaction of what calls for it."""
     User.objects.filter(pk=user.pk).update(session_generation=F("session_generation") + 1)
-
-
-def _record(action: str, user: User, caller: Caller, *, means: Means | None = None) -> None:
-    event_record(
-        caller=caller,
-        action=action,
-        object_type="user",
-        object_id=user.pk,
-        object_name=user.username,
-        after=None if means is None else {"means": means},
-    )

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
-from platform_api.audit.services.events import event_record
 from platform_api.core.callers import Caller
 from platform_api.core.errors import ConflictError, ForbiddenError
 from platform_api.tenancy.models import SignOn, User
 from platform_api.tenancy.models.users import UserKind
 from platform_api.tenancy.services.sessions import sessions_end
-from platform_api.tenancy.services.users import UsernameTakenError, user_create
+from platform_api.tenancy.services.users import UsernameTakenError, user_create, user_event
 
 if TYPE_CHECKING:
     from platform_api.settings.components.identity import SignOnSettings
@@ -152,15 +151,7 @@ def _made(claims: Claims, caller: Caller) -> User:
 
 def _link(user: User, issuer: str, subject: str, caller: Caller, *, reason: str) -> SignOn:
     made = SignOn.objects.create(user=user, issuer=issuer, subject=subject)
-    event_record(
-        caller=caller,
-        action="sign_on.linked",
-        object_type="user",
-        object_id=user.pk,
-        object_name=user.username,
-        after={"issuer": issuer, "subject": subject},
-        reason=reason,
-    )
+    user_event("sign_on.linked", user, caller=caller, after={"issuer": issuer, "subject": subject}, reason=reason)
     return made
 
 
@@ -188,14 +179,6 @@ def _follow_groups(user: User, claims: Claims, caller: Caller) -> None:
     with transaction.atomic():
         User.objects.filter(pk=user.pk).update(**after)
         sessions_end(user=user)
-        event_record(
-            caller=caller,
-            action="user.roles_changed",
-            object_type="user",
-            object_id=user.pk,
-            object_name=user.username,
-            before=before,
-            after=after,
-            reason="groups of the sign-on",
-        )
+        reason = "groups of the sign-on"
+        user_event("user.roles_changed", user, caller=caller, before=before, after=after, reason=reason)
     user.refresh_from_db()

@@ -9,7 +9,7 @@ import ipaddress
 import re
 import secrets
 import zlib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -193,16 +193,7 @@ def token_issue(
         given: dict[str, Any] = {"user": user.username, "scopes": token.scopes, "expires_at": expires_at.isoformat()}
         if trust_rule is not None and identity is not None:
             given |= {"trust_rule": show(Prefix.TRUST_RULE, trust_rule.pk), "claims": identity.claims()}
-        event_record(
-            caller=caller,
-            action="token.issued",
-            object_type="api_token",
-            object_id=token.pk,
-            object_name=token.name,
-            team_id=team.pk if team else None,
-            project_id=project.pk if project else None,
-            after=given,
-        )
+        token_event("token.issued", token, caller=caller, after=given)
     return IssuedToken(token=token, secret=secret)
 
 
@@ -210,15 +201,21 @@ def token_revoke(*, token: ApiToken, caller: Caller) -> None:
     """End a token's life now; a second time changes nothing."""
     with transaction.atomic():
         if ApiToken.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=clock.now()):
-            event_record(
-                caller=caller,
-                action="token.revoked",
-                object_type="api_token",
-                object_id=token.pk,
-                object_name=token.name,
-                team_id=token.team_id,
-                project_id=token.project_id,
-            )
+            token_event("token.revoked", token, caller=caller)
+
+
+def token_event(action: str, token: ApiToken, *, caller: Caller, after: Mapping[str, Any] | None = None) -> None:
+    """Record what happens to a token, for the auditors of what it is narrowed to."""
+    event_record(
+        caller=caller,
+        action=action,
+        object_type="api_token",
+        object_id=token.pk,
+        object_name=token.name,
+        team_id=token.team_id,
+        project_id=token.project_id,
+        after=after,
+    )
 
 
 def token_authenticate(*, presented: str, ip: str | None, correlation_id: str) -> Caller:

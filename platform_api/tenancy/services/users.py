@@ -1,7 +1,11 @@
 """Users are made; people log in with a password only where no sign-on is configured."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from django.db import IntegrityError, transaction
 
+from platform_api.audit.models import Outcome
 from platform_api.audit.services.events import event_record
 from platform_api.core.callers import Caller
 from platform_api.core.errors import ConflictError
@@ -55,15 +59,35 @@ def user_create(
     try:
         with transaction.atomic():
             user.save(force_insert=True)
-            event_record(
-                caller=caller,
-                action="user.created",
-                object_type="user",
-                object_id=user.pk,
-                object_name=username,
-                after={"kind": kind, "is_auditor": is_auditor, "is_platform_admin": is_platform_admin},
-            )
+            given = {"kind": kind, "is_auditor": is_auditor, "is_platform_admin": is_platform_admin}
+            user_event("user.created", user, caller=caller, after=given)
     except IntegrityError as error:
         msg = f"There is a user {username} already."
         raise UsernameTakenError(msg) from error
     return user
+
+
+def user_event(
+    action: str,
+    user: User | None,
+    *,
+    caller: Caller,
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
+    outcome: Outcome = Outcome.SUCCEEDED,
+    code: str = "",
+    reason: str = "",
+) -> None:
+    """Record what happens to a user, or would if there were one, as ``event_record`` does."""
+    event_record(
+        caller=caller,
+        action=action,
+        object_type="user",
+        object_id=user.pk if user else None,
+        object_name=user.username if user else "",
+        before=before,
+        after=after,
+        outcome=outcome,
+        code=code,
+        reason=reason,
+    )

@@ -1,12 +1,24 @@
 import psycopg
 import pytest
 
+from catalog.manifest.reading import candidate_read
 from catalog.models import OfferingVersion, Plan
+from catalog.services.publishing import version_publish
 from tests import databases
 from tests.integration.catalog.conftest import Publish
+from tests.modules import module_write
+from tests.people import TESTS
 
 OWNER, SERVICE = "DATABASE_OWNER_URL", "DATABASE_URL"
 REFUSED = (psycopg.errors.RestrictViolation, psycopg.errors.InsufficientPrivilege)
+
+
+@pytest.fixture(scope="module")
+def published(standing_database: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Name of a database with a version that is published."""
+    candidate = candidate_read(module_write(tmp_path_factory.mktemp("module")))
+    version_publish(candidate=candidate, caller=TESTS)
+    return standing_database
 
 
 @pytest.fixture
@@ -40,11 +52,10 @@ def version(committing_database: str, publish: Publish) -> OfferingVersion:
         "TRUNCATE plan CASCADE",
     ],
 )
-def test_what_is_published_cannot_be_changed(
-    version: OfferingVersion, committing_database: str, user: str, statement: str
-) -> None:
+def test_what_is_published_cannot_be_changed(published: str, user: str, statement: str) -> None:
     before = rows()
-    with databases.connected(user, committing_database) as raw, pytest.raises(REFUSED):
+    assert all(before)
+    with databases.connected(user, published) as raw, pytest.raises(REFUSED):
         raw.execute(statement)
     assert rows() == before
 

@@ -19,6 +19,7 @@ from platform_api.core.keeping import Kept
 from platform_api.settings.components.identity import SignOnSettings, authentication_backends
 from platform_api.tenancy.admin.entry import sign_on
 from platform_api.tenancy.models import SignOn, User
+from platform_api.tenancy.services.log_in_throttles import ADDRESS_LIMIT
 from platform_api.tenancy.services.sign_ons import sign_on_chosen
 from platform_api.tenancy.services.users import user_create
 from tests.databases import contents
@@ -233,12 +234,12 @@ LIES: dict[str, Callable[[Provider, Claims], str]] = {
 @pytest.mark.parametrize("lie", LIES)
 def test_a_bad_token_lets_nobody_in(provider: Provider, lie: str) -> None:
     provider.sign = lambda claims: LIES[lie](provider, claims)
-    before, client = contents(without={"django_session", "audit_event"}), Client()
+    before, client = contents(without={"django_session", "audit_event", "log_in_throttle"}), Client()
     answer = sign_on_as(client)
     assert answer.status_code == 401
     assert "The sign-on was not completed" in text_of(answer)
     assert not is_in(client)
-    assert contents(without={"django_session", "audit_event"}) == before
+    assert contents(without={"django_session", "audit_event", "log_in_throttle"}) == before
     assert [event.code for event in recorded("call.refused")] == ["sign_on_failed"]
 
 
@@ -277,6 +278,20 @@ def test_a_provider_that_refuses_lets_nobody_in_and_its_answer_is_told_to_nobody
     assert "invalid_grant" not in answer.content.decode() + caplog.text
     refusal = parse_qs(urlsplit(client.get("/admin/sign-on/").headers["Location"]).query)["state"][0]
     assert client.get(f"/admin/sign-on/callback/?error=access_denied&state={refusal}").status_code == 401
+
+
+def test_an_address_that_fails_too_often_is_told_to_wait_and_recorded_no_more(provider: Provider) -> None:
+    stranger, callback = Client(), "/admin/sign-on/callback/?error=access_denied"
+    answers = [stranger.get(callback) for _ in range(ADDRESS_LIMIT + 5)]
+    assert [answer.status_code for answer in answers] == [401] * ADDRESS_LIMIT + [429] * 5
+    assert int(answers[-1].headers["Retry-After"]) > 0
+    assert len(recorded("call.refused")) == ADDRESS_LIMIT
+    (event,) = recorded("log_in.throttled")
+    assert (event.object_name, event.actor_name) == ("address", "anonymous")
+    office = Client()  # behind the same address
+    sign_on_as(office)
+    assert is_in(office)
+    assert stranger.get(callback, REMOTE_ADDR="192.0.2.7").status_code == 401
 
 
 def test_a_provider_that_does_not_answer_is_said_to_be_away_and_nobody_is_thrown_out(

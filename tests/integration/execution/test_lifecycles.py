@@ -10,6 +10,7 @@ from provisioning.models import LifecycleMove
 from provisioning.states import MACHINES, RequestStatus, ResourceStatus, RunStatus
 from tests import databases
 from tests.factories import Orders
+from tests.people import People
 
 USERS = ["DATABASE_URL", "DATABASE_OWNER_URL"]
 STATUSES = {"run": RunStatus, "provisioning_request": RequestStatus, "resource": ResourceStatus}
@@ -17,6 +18,13 @@ REFUSED = "SW002"
 NO_RIGHT = "42501"
 
 Raw = psycopg.Connection[tuple[object, ...]]
+
+
+@pytest.fixture(scope="module")
+def ordered(standing_database: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Name of a database with one row of each kind; whatever is tried with them is taken back."""
+    Orders(People(), tmp_path_factory.mktemp("module")).provision()
+    return standing_database
 
 
 def way(machine: str, target: str) -> list[str]:
@@ -67,13 +75,10 @@ def test_the_rows_in_the_database_are_the_moves_of_the_code() -> None:
 
 @pytest.mark.parametrize("user", USERS)
 @pytest.mark.parametrize("machine", sorted(MACHINES))
-def test_from_each_status_exactly_the_listed_ones_can_be_entered(
-    committed_orders: Orders, committing_database: str, user: str, machine: str
-) -> None:
-    committed_orders.provision()
+def test_from_each_status_exactly_the_listed_ones_can_be_entered(ordered: str, user: str, machine: str) -> None:
     _, moves = MACHINES[machine]
     wrong = []
-    with databases.connected(user, committing_database) as raw:
+    with databases.connected(user, ordered) as raw:
         for source, target in product(STATUSES[machine].values, repeat=2):
             walk = [f"UPDATE {machine} SET status = '{each}'" for each in way(machine, source)]
             said = attempt(raw, f"UPDATE {machine} SET status = '{target}'", before=walk)
@@ -84,11 +89,8 @@ def test_from_each_status_exactly_the_listed_ones_can_be_entered(
 
 @pytest.mark.parametrize("user", USERS)
 @pytest.mark.parametrize("machine", sorted(MACHINES))
-def test_a_final_row_takes_no_change_of_any_column(
-    committed_orders: Orders, committing_database: str, user: str, machine: str
-) -> None:
-    committed_orders.provision()
-    with databases.connected(user, committing_database) as raw:
+def test_a_final_row_takes_no_change_of_any_column(ordered: str, user: str, machine: str) -> None:
+    with databases.connected(user, ordered) as raw:
         for final in set(STATUSES[machine].values) - set(MACHINES[machine][1]):
             walk = [f"UPDATE {machine} SET status = '{each}'" for each in way(machine, final)]
             for change in ("generation = generation + 1", "status = 'something'", "created_at = now()"):
@@ -97,10 +99,7 @@ def test_a_final_row_takes_no_change_of_any_column(
 
 @pytest.mark.parametrize("user", USERS)
 @pytest.mark.parametrize("machine", sorted(MACHINES))
-def test_a_row_begins_with_the_first_status_only(
-    committed_orders: Orders, committing_database: str, user: str, machine: str
-) -> None:
-    committed_orders.provision()
+def test_a_row_begins_with_the_first_status_only(ordered: str, user: str, machine: str) -> None:
     fresh = {  # a copy of the one row there is, with what must differ
         "run": '\'{{"id": "00000000-0000-7000-8000-000000000001", "status": "{status}"}}\'',
         "provisioning_request": '\'{{"id": "00000000-0000-7000-8000-000000000001", "status": "{status}", '
@@ -109,7 +108,7 @@ def test_a_row_begins_with_the_first_status_only(
         '"name": "another", "physical_name": "another"}}\'',
     }[machine]
     way_free = ["UPDATE run SET status = 'canceled'"] if machine == "run" else []
-    with databases.connected(user, committing_database) as raw:
+    with databases.connected(user, ordered) as raw:
         for status in (*STATUSES[machine].values, "unheard_of"):
             copy = (
                 f"INSERT INTO {machine} SELECT copy.* FROM {machine} AS old, "
@@ -120,17 +119,14 @@ def test_a_row_begins_with_the_first_status_only(
 
 @pytest.mark.parametrize("machine", sorted(MACHINES))
 @pytest.mark.parametrize(("user", "said"), [("DATABASE_URL", NO_RIGHT), ("DATABASE_OWNER_URL", REFUSED)])
-def test_no_row_is_ever_deleted_and_no_table_emptied(
-    committed_orders: Orders, committing_database: str, user: str, said: str, machine: str
-) -> None:
-    committed_orders.provision()
-    with databases.connected(user, committing_database) as raw:
+def test_no_row_is_ever_deleted_and_no_table_emptied(ordered: str, user: str, said: str, machine: str) -> None:
+    with databases.connected(user, ordered) as raw:
         assert attempt(raw, f"DELETE FROM {machine}") == said
         assert attempt(raw, f"TRUNCATE {machine} CASCADE") == said
 
 
-def test_the_service_cannot_change_the_moves_themselves(committed_orders: Orders, committing_database: str) -> None:
-    with databases.connected("DATABASE_URL", committing_database) as raw:
+def test_the_service_cannot_change_the_moves_themselves(ordered: str) -> None:
+    with databases.connected("DATABASE_URL", ordered) as raw:
         for statement in (
             "INSERT INTO lifecycle_move (machine, source, target) VALUES ('run', 'applied', 'pending')",
             "UPDATE lifecycle_move SET target = 'applied'",

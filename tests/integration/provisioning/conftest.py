@@ -8,9 +8,13 @@ from django.db import connection
 from django.test import override_settings
 from pytest_django import DjangoDbBlocker, Settings
 
+from platform_api.core import waiting as listening
+from platform_api.core.http import waiting
+from platform_api.core.waiting import room
 from tests import databases
 from tests.integration.provisioning.house import House, furnish
-from tests.integration.provisioning.world import World
+from tests.integration.provisioning.waiters import Callers
+from tests.integration.provisioning.world import World, undone
 from tests.policies import PolicyHelper
 
 FURNISHED = "slipway_test_furnished"
@@ -70,6 +74,14 @@ def standing_house(furnished: House, django_db_blocker: DjangoDbBlocker) -> Iter
         yield replace(furnished, database=name)
 
 
+@pytest.fixture
+def borrowed_house(standing_house: House) -> Iterator[House]:
+    """The module's house, and all that a test does in it is taken back; only its own connection sees that."""
+    with undone():
+        yield standing_house
+        connection.check_constraints()  # as a commit would
+
+
 @pytest.fixture(scope="module")
 def world(furnished: House, django_db_blocker: DjangoDbBlocker, shared_policy_helper: PolicyHelper) -> Iterator[World]:
     """One world for a module whose tests take back what they change."""
@@ -78,6 +90,21 @@ def world(furnished: House, django_db_blocker: DjangoDbBlocker, shared_policy_he
         override_settings(POLICY_SOCKET=shared_policy_helper.socket),
     ):
         yield World(replace(furnished, database=name))
+
+
+@pytest.fixture
+def callers() -> Callers:
+    """Threads to wait in."""
+    return Callers()
+
+
+@pytest.fixture
+def unaided(house: House, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Who waits looks at nothing unasked, and no test hears what another said."""
+    monkeypatch.setattr(waiting, "LOOK_SECONDS", 3600.0)
+    monkeypatch.setattr(listening, "_TURN_SECONDS", 0.05)  # how long it takes to stop
+    yield
+    room.close()
 
 
 @pytest.fixture

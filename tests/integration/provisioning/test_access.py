@@ -15,7 +15,7 @@ from platform_api.tenancy.admin.reading import ReadOnlyAdmin
 from platform_api.tenancy.management.commands.access_document import document
 from platform_api.tenancy.models.access import API_ROUTES, OPEN_ROUTES, ROUTES, SITE_ROUTES, Outcome, Route, Who
 from tests.integration.provisioning.routes import VIEWS, label, resolved
-from tests.integration.provisioning.world import World, undone, versions
+from tests.integration.provisioning.world import World, is_written, undone, versions
 
 LISTS = [each for each in site._registry.values() if isinstance(each, ReadOnlyAdmin)]
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -84,15 +84,14 @@ def differs(world: World, route: Route, who: Who, answer: HttpResponse) -> bool:
 def walk(world: World, route: Route, **ids: str) -> dict[str, object]:
     """Call a route as everybody, and return what is not as the table says."""
     wrong: dict[str, object] = {}
+    before = versions()
     for who in Who:
         with undone():
-            client_made = world.client(who, route)
-            before = versions()
-            answer = world.call(route, who, client=client_made, **ids)
+            answer = world.call(route, who, client=None, **ids)
             is_denied = route.access[who] is not Outcome.ALLOWED
             if differs(world, route, who, answer):
                 wrong[who.value] = (answer.status_code, answer.content.decode()[:300])
-            elif (is_denied or route.method == "GET") and versions() != before:
+            elif (is_denied or route.method == "GET") and is_written() and versions() != before:
                 wrong[who.value] = "something was changed"
     return wrong
 

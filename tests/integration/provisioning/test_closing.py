@@ -7,6 +7,7 @@ from typing import Any
 import psycopg
 import pytest
 from django.db import IntegrityError
+from django.test import override_settings
 from pytest_django import DjangoAssertNumQueries
 
 from platform_api.audit.models import AuditEvent
@@ -23,6 +24,7 @@ from tests.integration.provisioning import trio
 from tests.integration.provisioning.house import House, body_of, carry_out, quota, resource_of, run_of, shown
 from tests.integration.provisioning.problems import refused
 from tests.integration.provisioning.trio import delete, look, make, ordered, part, put, running
+from tests.policies import PolicyHelper
 
 FRESH = "/api/v1/projects/checkout/environments/fresh"
 SOURCE = {"repository": "shop", "pull_request": 142}
@@ -34,6 +36,18 @@ def house(house: House, tmp_path: Path) -> House:
     """The house, with a composed offering in its catalog."""
     trio.publish(tmp_path)
     return house
+
+
+@pytest.fixture(scope="module")
+def given_back(
+    standing_house: House, shared_policy_helper: PolicyHelper, tmp_path_factory: pytest.TempPathFactory
+) -> str:
+    """Name of a database with a composed environment that is given back; what is tried on it is refused."""
+    with override_settings(POLICY_SOCKET=shared_policy_helper.socket):
+        trio.publish(tmp_path_factory.mktemp("trio"))
+        environment = trio.row(ordered(standing_house))
+    Environment.objects.filter(pk=environment.pk).update(desired="absent")
+    return standing_house.database
 
 
 def ensure(house: House, **body: Any) -> Any:
@@ -300,10 +314,8 @@ def test_an_empty_one_that_was_given_back_is_a_tombstone_too(house: House) -> No
         ("closed_at = now()", "cannot be closed"),
     ],
 )
-def test_what_an_environment_is_nobody_changes(house: House, user: str, change: str, refusal: str) -> None:
-    environment = trio.row(ordered(house))
-    Environment.objects.filter(pk=environment.pk).update(desired="absent")
-    with databases.connected(user, house.database) as raw, pytest.raises(psycopg.Error, match=refusal) as caught:
+def test_what_an_environment_is_nobody_changes(given_back: str, user: str, change: str, refusal: str) -> None:
+    with databases.connected(user, given_back) as raw, pytest.raises(psycopg.Error, match=refusal) as caught:
         raw.execute(f"UPDATE environment SET {change} WHERE name = 'pr-142'".encode())
     assert caught.value.sqlstate == "SW002"
 
@@ -331,10 +343,9 @@ def test_a_closed_one_nobody_changes(house: House, user: str) -> None:
         )
     ],
 )
-def test_history_is_not_rewritten(house: House, statement: str, to_service: str, to_owner: str) -> None:
-    ordered(house)
+def test_history_is_not_rewritten(given_back: str, statement: str, to_service: str, to_owner: str) -> None:
     for user, refusal in zip(USERS, (to_service, to_owner), strict=True):
-        with databases.connected(user, house.database) as raw, pytest.raises(psycopg.Error, match=refusal):
+        with databases.connected(user, given_back) as raw, pytest.raises(psycopg.Error, match=refusal):
             raw.execute(statement.encode())
 
 

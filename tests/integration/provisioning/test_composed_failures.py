@@ -36,11 +36,11 @@ from tests.integration.provisioning.trio import delete, fail, look, make, ordere
 
 
 @pytest.fixture
-def house(house: House, tmp_path: Path) -> House:
+def house(borrowed_house: House, tmp_path: Path) -> House:
     """The house, with composed offerings in its catalog."""
     trio.publish(tmp_path)
     trio.publish(tmp_path, slug="diamond", manifest=trio.DIAMOND)
-    return house
+    return borrowed_house
 
 
 def failures(house: House, environment: str) -> dict[str, str | None]:

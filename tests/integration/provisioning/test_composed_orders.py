@@ -32,10 +32,10 @@ from tests.people import TESTS
 
 
 @pytest.fixture
-def house(house: House, tmp_path: Path) -> House:
+def house(borrowed_house: House, tmp_path: Path) -> House:
     """The house, with a composed offering in its catalog."""
     trio.publish(tmp_path)
-    return house
+    return borrowed_house
 
 
 def test_it_is_ordered_with_one_call_and_everything_is_there_at_once(house: House) -> None:

@@ -16,11 +16,11 @@ QUERIES = 6
 
 
 @pytest.fixture
-def house(house: House, tmp_path: Path) -> House:
+def house(borrowed_house: House, tmp_path: Path) -> House:
     """The house, with a composed offering in its catalog, and a quota for many of it."""
     trio.publish(tmp_path)
     Quota.objects.update(limit=500)
-    return house
+    return borrowed_house
 
 
 def names(house: House, query: str = "") -> list[str]:

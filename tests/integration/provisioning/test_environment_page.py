@@ -2,9 +2,17 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.integration.admin.site import browser, list_of, text_of
 from tests.integration.provisioning import trio
 from tests.integration.provisioning.house import House
+
+
+@pytest.fixture
+def house(borrowed_house: House) -> House:
+    """What these tests do is seen from one connection alone, and taken back."""
+    return borrowed_house
 
 
 def test_an_auditor_reads_what_it_was_ordered_as_and_what_is_wired_into_what(house: House, tmp_path: Path) -> None:

@@ -15,6 +15,12 @@ from tests.integration.provisioning.problems import refused
 LISTS = ("requests", "resources", "runs", "projects/checkout/environments", "audit-events", "projects", "offerings")
 
 
+@pytest.fixture
+def house(borrowed_house: House) -> House:
+    """What these tests do is seen from one connection alone, and taken back."""
+    return borrowed_house
+
+
 def rows(house: House, address: str) -> list[dict[str, Any]]:
     answer = house.people.lead.client.get(f"/api/v1/{address}")
     assert answer.status_code == 200, answer.content

@@ -13,6 +13,12 @@ from tests.integration.provisioning.trio import publish
 Json = dict[str, Any]
 
 
+@pytest.fixture
+def house(borrowed_house: House) -> House:
+    """What these tests do is seen from one connection alone, and taken back."""
+    return borrowed_house
+
+
 def document_of(house: House, offering: str = "postgres-database", **headers: str) -> Any:
     """Ask for the document of an offering as somebody who may only look."""
     return house.people.viewer.client.get(f"/api/v1/offerings/{offering}/openapi", headers=headers)

@@ -18,6 +18,12 @@ REQUESTER = {"kind": "service", "name": "builds", "on_behalf_of": JOB}
 
 
 @pytest.fixture
+def house(borrowed_house: House) -> House:
+    """What these tests do is seen from one connection alone, and taken back."""
+    return borrowed_house
+
+
+@pytest.fixture
 def job(house: House) -> Person:
     """A CI job of project checkout, with its token."""
     service = trust.service()

@@ -4,6 +4,12 @@ from platform_api.audit.models import AuditEvent
 from tests.integration.provisioning.house import House, ask, body_of, quota, resource_of, run_of
 
 
+@pytest.fixture
+def house(borrowed_house: House) -> House:
+    """What these tests do is seen from one connection alone, and taken back."""
+    return borrowed_house
+
+
 def test_an_accepted_order_is_answered_with_all_that_there_is_to_watch(house: House) -> None:
     answer = house.order()
     body = body_of(answer)

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from django.http import HttpResponse
 from django.utils.http import http_date
 
@@ -14,6 +15,12 @@ from tests.people import TESTS
 
 SUNSET = datetime(2027, 3, 1, 12, tzinfo=UTC)
 GUIDE = "/api/v1/offerings/postgres-database"
+
+
+@pytest.fixture
+def house(borrowed_house: House) -> House:
+    """What these tests do is seen from one connection alone, and taken back."""
+    return borrowed_house
 
 
 def version() -> OfferingVersion:

@@ -18,6 +18,12 @@ PEOPLE = ("owner", "teammate", "viewer", "lead", "approver", "stranger", "audito
 Call = Callable[[House, Person], Any]
 
 
+@pytest.fixture
+def house(borrowed_house: House) -> House:
+    """What these tests do is seen from one connection alone, and taken back."""
+    return borrowed_house
+
+
 def get(address: str) -> Call:
     def call(house: House, person: Person) -> Any:
         orders = resource_of(house.orders)

@@ -21,6 +21,12 @@ from tests.integration.provisioning.rotation import BROKEN, broken_in_apply, rot
 from tests.integration.provisioning.test_credentials import everything, reveal
 
 
+@pytest.fixture
+def house(borrowed_house: House) -> House:
+    """What these tests do is seen from one connection alone, and taken back."""
+    return borrowed_house
+
+
 def test_new_ones_are_shown_once_and_the_page_tells_of_both(house: House) -> None:
     first = body_of(reveal(house))["password"]
     begun = told(house)

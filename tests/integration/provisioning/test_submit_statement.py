@@ -26,6 +26,12 @@ INSERT = re.compile(r"INSERT INTO (\w+) \(([^)]*)\)")
 MODELS: dict[str, type[Model]] = {model._meta.db_table: model for model in apps.get_models()}
 
 
+@pytest.fixture
+def house(borrowed_house: House) -> House:
+    """What these tests do is seen from one connection alone, and taken back."""
+    return borrowed_house
+
+
 class Seen:
     """What was sent to the database with the statement, and the answer to the call."""
 

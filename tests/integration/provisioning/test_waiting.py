@@ -4,22 +4,23 @@ The slow look is switched off in all of these tests: a waiter that returns was w
 """
 
 import threading
-import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
 import pytest
-from django.db import connection
 from django.http import HttpResponse
 from pytest_django import Settings
+from rest_framework.request import Request
+from rest_framework.test import APIRequestFactory
 
-from platform_api.core import waiting
+from platform_api.core import row_scope, waiting
+from platform_api.core.callers import Caller
 from platform_api.core.connections import connect_apart
 from platform_api.core.http.waiting import held
 from platform_api.core.metrics import WAITS
 from platform_api.core.waiting import WaitingRoom, room
+from platform_api.tenancy.api.authentication import ApiTokenAuthentication
+from platform_api.tenancy.api.permissions import caller_of
 from provisioning.models import ProvisioningRequest, Resource
 from provisioning.services.execution.endings import RunFailure
 from provisioning.services.execution.outcomes import run_failed
@@ -28,59 +29,11 @@ from tests import databases
 from tests.integration.provisioning.house import House, apply_next, ask, body_of, carry_out, claim, prepare
 from tests.integration.provisioning.problems import refused
 from tests.integration.provisioning.trio import PREVIEW, publish, put
+from tests.integration.provisioning.waiters import PATIENCE_SECONDS, Callers, got, requested, until
 
-PATIENCE_SECONDS = 30
-"""How long a test waits for what must happen; half of what a waiter that nobody woke would take."""
+pytestmark = pytest.mark.usefixtures("unaided")
 
 FAILED = RunFailure(code="terraform_failed", kind="permanent", detail="The server said no.", remedy="Look at the log.")
-
-
-@pytest.fixture(autouse=True)
-def _unaided(house: House, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Nobody looks unasked, and no test hears what another said."""
-    monkeypatch.setattr(waiting, "LOOK_SECONDS", 3600.0)
-    yield
-    room.close()
-
-
-def until(is_so: Callable[[], bool]) -> None:
-    """Return when something is so; fail the test if it does not become so."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not is_so():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.01)
-
-
-class Callers:
-    """Calls in threads, each with a database connection of its own."""
-
-    def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(64)
-
-    def call(self, do: Callable[[], Any]) -> Future[Any]:
-        def apart() -> Any:
-            try:
-                return do()
-            finally:
-                connection.close()
-
-        return self._threads.submit(apart)
-
-
-@pytest.fixture
-def callers() -> Callers:
-    return Callers()
-
-
-def got(answer: Future[Any]) -> Any:
-    return answer.result(PATIENCE_SECONDS)
-
-
-def requested(house: House, **changes: Any) -> tuple[Resource, str]:
-    """Order something, and return it with the address of its request."""
-    answer = house.order(**changes)
-    resource = Resource.objects.get(name=changes.get("name", "invoices"))
-    return resource, answer.headers["Location"]
 
 
 NO_TIMES = ["", "61", "-1", "1.5", "1e1", "0x1", "x", "٣", "030", "+1", " 1", "1&wait=2", "9" * 5000]
@@ -220,6 +173,15 @@ def is_final(request: ProvisioningRequest) -> bool:
     return request.status in FINAL_REQUEST
 
 
+def call_of(house: House) -> Request:
+    """Return a call of the owner's, as it is when a view has it."""
+    plain = APIRequestFactory().get("/", headers={"Authorization": f"Bearer {house.owner.secret}"})
+    request = Request(plain, authenticators=[ApiTokenAuthentication()])
+    with row_scope.bound(row_scope.NOTHING):  # lest the scope of the owner outlive the test
+        assert caller_of(request).id == house.owner.user.pk
+    return request
+
+
 def test_an_end_between_a_look_and_the_wait_is_not_missed(
     house: House, callers: Callers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -236,14 +198,14 @@ def test_an_end_between_a_look_and_the_wait_is_not_missed(
     monkeypatch.setattr(WaitingRoom, "wake", telling)
     looks: list[ProvisioningRequest] = []
 
-    def read() -> ProvisioningRequest:
+    def read(_caller: Caller) -> ProvisioningRequest:
         looks.append(fetch(resource))
         if len(looks) == 1:  # just looked, and not waiting yet
             carry_out(resource)
             assert heard.wait(PATIENCE_SECONDS)
         return looks[-1]
 
-    end = callers.call(lambda: held(stale, read=read, is_final=is_final, seconds=60))
+    end = callers.call(lambda: held(stale, request=call_of(house), read=read, is_final=is_final, seconds=60))
     assert got(end).is_final
     assert [is_final(look) for look in looks] == [False, True]
 
@@ -260,12 +222,13 @@ def test_an_end_before_anybody_listens_is_not_missed(
     monkeypatch.setattr(waiting, "connect_apart", slow)
     resource, _ = requested(house)
 
-    def read() -> ProvisioningRequest:
+    def read(_caller: Caller) -> ProvisioningRequest:
         found = fetch(resource)
         looked.set()
         return found
 
-    end = callers.call(lambda: held(fetch(resource), read=read, is_final=is_final, seconds=60))
+    request = call_of(house)
+    end = callers.call(lambda: held(fetch(resource), request=request, read=read, is_final=is_final, seconds=60))
     assert looked.wait(PATIENCE_SECONDS)
     carry_out(resource)
     may_connect.set()

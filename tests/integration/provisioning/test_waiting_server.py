@@ -20,7 +20,7 @@ import pytest
 
 from platform_api.embedded.parts import API, PLAN
 from tests.integration.provisioning.house import House, carry_out
-from tests.integration.provisioning.test_waiting import requested
+from tests.integration.provisioning.waiters import requested
 from tests.policies import PolicyHelper
 
 ROOT = Path(__file__).resolve().parents[3]

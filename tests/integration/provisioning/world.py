@@ -5,16 +5,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
+from http.cookies import SimpleCookie
 from typing import Any, cast
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.http import HttpResponse
 from django.test import Client
 
 from platform_api.core import clock
 from platform_api.core.ids import Prefix, show
 from platform_api.tenancy.models import ApiToken, Project, Team, User
-from platform_api.tenancy.models.access import Route, Who
+from platform_api.tenancy.models.access import API_ROUTES, Route, Who
 from platform_api.tenancy.models.roles import Role
 from platform_api.tenancy.models.scopes import ALL, Scope
 from platform_api.tenancy.models.tokens import TokenKind
@@ -80,6 +81,10 @@ class World:
         self.secrets: dict[Who, Person] = {
             who: self._secret(who) for who in Who if who not in {Who.ANONYMOUS, Who.UNSCOPED}
         }
+        self.cookies = {
+            who: self._cookies(person) for who, person in self.secrets.items() if who not in WITHOUT_SESSION
+        }
+        self.unscoped = {scope: self._unscoped(scope) for scope in {route.scope for route in API_ROUTES}}
 
     def ids_of(self, resource: Resource, *, run: Run) -> dict[str, str]:
         """Return what stands in addresses for things of a resource's project."""
@@ -113,11 +118,10 @@ class World:
         """Return what the caller calls a route with: a token, or on the admin site the session of its holder."""
         if who is Who.ANONYMOUS:
             return Client(raise_request_exception=False)
-        secret = self.unscoped(route.scope) if who is Who.UNSCOPED else self.secrets[who].secret
+        secret = self.unscoped[route.scope] if who is Who.UNSCOPED else self.secrets[who].secret
         client = Client(raise_request_exception=False, headers={"Authorization": f"Bearer {secret}"})
-        is_person = who not in {Who.EXPIRED, Who.REVOKED, Who.UNSCOPED, Who.CI}
-        if route.path.startswith("/admin") and is_person:
-            client.force_login(self.secrets[who].user, backend="django.contrib.auth.backends.ModelBackend")
+        if route.path.startswith("/admin") and who in self.cookies:
+            client.cookies.update(self.cookies[who])
         return client
 
     def call(self, route: Route, who: Who, *, client: Client | None = None, **ids: str) -> HttpResponse:
@@ -130,7 +134,13 @@ class World:
         method = getattr(client or self.client(who, route), route.method.lower())
         return cast("HttpResponse", method(address, **options))
 
-    def unscoped(self, scope: Scope | None) -> str:
+    def _cookies(self, person: Person) -> SimpleCookie:
+        """Log somebody in; the session stands, whatever is taken back of what is done with it."""
+        client = Client()
+        client.force_login(person.user, backend="django.contrib.auth.backends.ModelBackend")
+        return client.cookies
+
+    def _unscoped(self, scope: Scope | None) -> str:
         """Return a developer's token for everything but one use."""
         scopes = sorted(ALL - {scope})
         return token_issue(
@@ -146,7 +156,7 @@ class World:
             user = user_create(username=f"a-{role.value}-{kind.value}", caller=TESTS, kind=kind)
             on: Team | Project = self.people.rivals if who is Who.STRANGE_SERVICE else self.people.checkout
             role_grant(user=user, role=role, on=on, caller=TESTS)
-        project = self.people.checkout if who is Who.CI else None
+        project = self.people.checkout if who in {Who.CI, Who.NARROWED} else None
         kinds = {Who.CI: TokenKind.CI, Who.STRANGE_SERVICE: TokenKind.SERVICE}
         issued = token_issue(
             user=user,
@@ -164,9 +174,12 @@ class World:
         return Person(user, issued.secret)
 
 
+WITHOUT_SESSION = {Who.EXPIRED, Who.REVOKED, Who.CI, Who.NARROWED}
+
 _PEOPLE = {
     Who.VIEWER: "viewer", Who.APPROVER: "approver", Who.ADMIN: "lead", Who.PROJECT_DEVELOPER: "owner",
     Who.AUDITOR: "auditor", Who.PLATFORM_ADMIN: "admin", Who.STRANGER: "stranger",
+    Who.NARROWED: "stranger",
 }  # fmt: skip
 """People of the house; whoever is neither here nor made is its developer."""
 
@@ -185,6 +198,13 @@ def undone() -> Iterator[None]:
     with transaction.atomic():
         yield
         transaction.set_rollback(True)
+
+
+def is_written() -> bool:
+    """Tell whether anything was written, or locked to be, in the present transaction: only then it has a number."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_current_xact_id_if_assigned() IS NOT NULL")
+        return bool(cursor.fetchone()[0])
 
 
 def versions() -> dict[str, list[object]]:

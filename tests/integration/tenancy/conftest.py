@@ -4,7 +4,14 @@ import pytest
 from pytest_django import Settings
 
 from platform_api.settings.components.ci import TrustedIssuer
+from platform_api.tenancy.models import TrustRule, User
+from platform_api.tenancy.models.roles import Role
+from platform_api.tenancy.models.users import UserKind
+from platform_api.tenancy.services.teams import role_grant
+from platform_api.tenancy.services.users import user_create
 from tests.integration.tenancy.issuer import AUDIENCE, Issuer, issuers_running
+from tests.integration.tenancy.jobs import rule_make
+from tests.people import TESTS, People
 
 
 @pytest.fixture(scope="session")
@@ -40,3 +47,18 @@ def fresh(settings: Settings) -> Iterator[Issuer]:
     with issuers_running() as running:
         trust(settings, running)
         yield running["github"]
+
+
+@pytest.fixture
+def service(people: People) -> User:
+    """A service with roles in two teams; rules narrow it."""
+    made = user_create(username="builds", kind=UserKind.SERVICE, caller=TESTS)
+    role_grant(user=made, role=Role.DEVELOPER, on=people.shop, caller=TESTS)
+    role_grant(user=made, role=Role.DEVELOPER, on=people.rivals, caller=TESTS)
+    return made
+
+
+@pytest.fixture
+def trusted(github: Issuer, service: User, people: People) -> TrustRule:
+    """The rule that a push to main of shop/orders is taken by."""
+    return rule_make(github, service, project=people.checkout)

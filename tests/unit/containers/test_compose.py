@@ -8,9 +8,14 @@ from typing import Any
 
 import pytest
 import yaml
+from django.core.exceptions import ImproperlyConfigured
 
 from platform_api.embedded.containers.secrets import BUNDLES
 from platform_api.settings import base
+from platform_api.settings.components.browsers import cors_origins
+from platform_api.settings.components.ci import trusted_issuers
+from platform_api.settings.components.identity import sign_on
+from platform_api.settings.components.rates import rates
 
 ROOT = Path(__file__).resolve().parents[3]
 FILE = ROOT / "docker-compose.yml"
@@ -18,6 +23,8 @@ COMPOSE: dict[str, Any] = yaml.safe_load(FILE.read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 ONE_SHOT = {"migrate", "demo"}
 LONG_RUNNING = sorted(set(SERVICES) - ONE_SHOT)
+GIVEN = {"oidc_client_secret"}
+"""Secrets that another party makes; without a file of theirs an empty one is mounted."""
 OURS = sorted(name for name, service in SERVICES.items() if "build" in service)
 
 every_service = pytest.mark.parametrize("name", sorted(SERVICES))
@@ -97,7 +104,42 @@ def test_nothing_of_the_service_starts_before_the_tables_are_there() -> None:
 
 def test_every_secret_that_is_named_is_made_and_every_one_made_is_used() -> None:
     made = {name for bundle in BUNDLES for name in bundle.names}
-    assert set(COMPOSE["secrets"]) == made == set().union(*map(secrets_of, SERVICES))
+    assert set(COMPOSE["secrets"]) == made | GIVEN == set().union(*map(secrets_of, SERVICES))
+
+
+def passed_on() -> dict[str, str]:
+    """Return what the API gets of the settings that nobody has to choose."""
+    environment: dict[str, str] = SERVICES["api"]["environment"]
+    return {name: value for name, value in environment.items() if name not in COMPOSE["x-settings"]}
+
+
+def test_the_api_is_passed_all_that_says_who_may_come_and_how_often() -> None:
+    components = ROOT / "platform_api" / "settings" / "components"
+    sources = [(components / f"{name}.py").read_text() for name in ("browsers", "ci", "identity", "rates")]
+    read = re.findall(r'env\.(\w+)\(\s*"([A-Z_]+)"', "".join(sources))
+    values = {name for kind, name in read if kind != "secret"}
+    files = {
+        f"{name}_FILE": f"/run/secrets/{name.removeprefix('SLIPWAY_').lower()}"
+        for kind, name in read
+        if kind == "secret"
+    }
+    assert passed_on() == {**{name: f"${{{name}:-}}" for name in values}, **files}
+
+
+def test_what_nobody_has_chosen_is_as_if_it_were_not_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    def settings() -> list[object]:
+        return [sign_on(), trusted_issuers(), cors_origins(), rates()]
+
+    for name in passed_on():
+        monkeypatch.delenv(name, raising=False)
+    before = settings()
+    for name in passed_on():
+        monkeypatch.setenv(name, "/dev/null" if name.endswith("_FILE") else "")
+    assert settings() == before
+    monkeypatch.setenv("SLIPWAY_OIDC_ISSUER", "https://login.example.com")
+    monkeypatch.setenv("SLIPWAY_OIDC_CLIENT_ID", "slipway")
+    with pytest.raises(ImproperlyConfigured, match=r"SLIPWAY_OIDC_CLIENT_SECRET .* is not set"):
+        sign_on()
 
 
 def test_every_mounted_file_is_there_and_what_is_run_may_be_run() -> None:

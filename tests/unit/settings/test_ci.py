@@ -1,8 +1,3 @@
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
@@ -42,25 +37,3 @@ def test_an_entry_that_is_not_sound_stops_the_start(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("SLIPWAY_CI_ISSUERS", value)
     with pytest.raises(ImproperlyConfigured, match="SLIPWAY_CI_ISSUERS"):
         trusted_issuers()
-
-
-@pytest.mark.parametrize(("issuer", "starts"), [("https://gitlab.example.com", True), ("http://127.0.0.1:8080", False)])
-def test_production_trusts_nobody_without_tls(issuer: str, *, starts: bool) -> None:
-    environ = {
-        "PATH": os.environ["PATH"],
-        "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none",
-        "REDIS_URL": "redis://127.0.0.1:1/0",
-        "SECRET_KEY": "x" * 64,
-        "SLIPWAY_SEALING_KEYS": "1:" + "A" * 43 + "=",
-        "SLIPWAY_CI_ISSUERS": f"gitlab {issuer} slipway",
-    }
-    done = subprocess.run(
-        [sys.executable, "-c", "import platform_api.settings.production"],
-        env=environ,
-        cwd=Path(__file__).resolve().parents[3],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (done.returncode == 0) is starts
-    assert ("an issuer without TLS" in done.stderr) is not starts

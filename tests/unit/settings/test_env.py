@@ -44,18 +44,35 @@ def test_a_flag_reads_the_usual_words(monkeypatch: pytest.MonkeyPatch, value: st
     assert env.flag("SLIPWAY_X", default=not expected) is expected
 
 
-@pytest.mark.parametrize("value", ["", "maybe", "2"])
+@pytest.mark.parametrize("value", [" ", "maybe", "2"])
 def test_a_flag_never_guesses(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv("SLIPWAY_X", value)
     with pytest.raises(ImproperlyConfigured, match="SLIPWAY_X must be one of"):
         env.flag("SLIPWAY_X", default=True)
 
 
-@pytest.mark.parametrize("value", ["", "four", "0", "9", "1.5"])
+@pytest.mark.parametrize("value", [" ", "four", "0", "9", "1.5"])
 def test_a_number_must_be_whole_and_in_range(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv("SLIPWAY_X", value)
     with pytest.raises(ImproperlyConfigured, match="SLIPWAY_X must be"):
         env.integer("SLIPWAY_X", default=4, minimum=1, maximum=8)
+
+
+def test_an_empty_variable_is_one_that_is_not_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("s3cret\n")
+    monkeypatch.setenv("SLIPWAY_X", "")
+    monkeypatch.setenv("SLIPWAY_X_FILE", "")
+    assert env.text("SLIPWAY_X", default="red", choices=["red"]) == "red"
+    assert env.flag("SLIPWAY_X", default=True)
+    assert env.integer("SLIPWAY_X", default=4, minimum=1, maximum=8) == 4
+    assert env.words("SLIPWAY_X", default=["red"]) == ["red"]
+    assert env.secret("SLIPWAY_X", default="none") == "none"
+    assert not env.is_given("SLIPWAY_X")
+    for needed in (env.text, env.secret):
+        with pytest.raises(ImproperlyConfigured, match="is not set"):
+            needed("SLIPWAY_X")
+    monkeypatch.setenv("SLIPWAY_X_FILE", str(tmp_path / "key"))
+    assert env.secret("SLIPWAY_X") == "s3cret"
 
 
 def test_a_word_outside_the_choices_is_refused_with_the_choices(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -40,6 +40,7 @@ from platform_api.tenancy.admin.entry.visits import (
 )
 from platform_api.tenancy.admin.reading import told
 from platform_api.tenancy.models import User
+from platform_api.tenancy.services.log_in_throttles import LogInThrottledError, address_bucket, attempt_take
 from platform_api.tenancy.services.second_factors import (
     CodeWrongError,
     key_address,
@@ -236,10 +237,22 @@ class EntrySite(AdminSite):
             except (SlipwayError, Http404) as exc:
                 error = as_slipway_error(exc)
                 if is_of_sign_on and not isinstance(error, UnavailableError):
-                    refusal_record(error=error, caller=nobody(request), route=route_of(request))
+                    error = _recorded(request, error)
                 return self.refuse(request, error)
 
         return never_cache(csrf_protect(sensitive_post_parameters()(step)))
+
+
+def _recorded(request: HttpRequest, error: SlipwayError) -> SlipwayError:
+    """Record that a sign-on was refused; an address that had too many refused is told so, and recorded no more."""
+    caller = nobody(request)
+    try:
+        with row_scope.platform():
+            attempt_take(address_bucket(caller.ip), caller=caller)
+    except LogInThrottledError as throttled:
+        return throttled
+    refusal_record(error=error, caller=caller, route=route_of(request))
+    return error
 
 
 def _wish(request: HttpRequest) -> str | None:

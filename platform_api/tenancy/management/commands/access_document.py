@@ -16,9 +16,10 @@ against the running application, and fails where the application has a route tha
 
 All that is asked for belongs to project A1 of team A, and was ordered by A1's developer. A viewer, developer, approver
 or admin has that role on the whole team or on the project alone; the CI token is one of A's developer. B is another
-team. **yes**: done or shown. **none**: the list is answered, and nothing of A is in it. **401**: no token that is in
-force. **403**: seen, but not allowed. **404**: answered as if it were not there. **405**: not taken here. **422**: the
-body names what is not there for this caller. **log-in**: sent to the log-in of the admin site. Where the answer is not
+team; a token that is narrowed to A1 gives its holder, who has no role there, nothing. **yes**: done or shown. **none**:
+the list is answered, and nothing of A is in it. **401**: no token that is in force. **403**: seen, but not allowed.
+**404**: answered as if it were not there. **405**: not taken here. **422**: what the body names, or the token is
+narrowed to, is not there for this caller. **log-in**: sent to the log-in of the admin site. Where the answer is not
 yes, nothing is written but the audit trail, and when a token was last used.
 """
 
