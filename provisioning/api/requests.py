@@ -138,7 +138,7 @@ def answer_response(answer: Answer, *, request: Request, seconds: int) -> HttpRe
         seconds: For how long the answer may be held until the request is final.
     """
     response = shape_response(answer.body, status=202, location=answer.location, **LOOK_AGAIN)
-    response = _addressed(response, answer.body, location=answer.location, version=1)
+    response = _addressed(response, answer.body, location=answer.location)
     if seconds:
         with suppress(DatabaseError):  # it was accepted; whoever cannot be told what became of it is told that
             response = _followed(answer, request=request, seconds=seconds)
@@ -152,13 +152,13 @@ def _followed(answer: Answer, *, request: Request, seconds: int) -> HttpResponse
     end = _held(request, answer.location.rpartition("/")[2], seconds=seconds)
     content = msgspec.json.encode(request_shape(end.found))
     response = shape_response(content, status=200 if end.is_final else 202, location=answer.location, **end.headers)
-    return _addressed(response, content, location=answer.location, version=end.found.version)
+    return _addressed(response, content, location=answer.location)
 
 
-def _addressed(response: HttpResponse, content: bytes, *, location: str, version: int) -> HttpResponse:
+def _addressed(response: HttpResponse, content: bytes, *, location: str) -> HttpResponse:
     """Say what is shown: the request, not the resource that a short form is sent to; hence its address and own tag."""
     response.headers["Content-Location"] = location
-    response.headers["ETag"] = tag_of(content, prefix=Prefix.PROVISIONING_REQUEST, version=version)
+    response.headers["ETag"] = tag_of(content)
     return response
 
 
@@ -297,6 +297,5 @@ class RequestDetail(APIView):
     def get(self, request: Request, request_id: str) -> HttpResponse:
         """Show a request, with where its run stands."""
         end = _held(request, request_id, seconds=wait_seconds(request))
-        found, kind = end.found, Prefix.PROVISIONING_REQUEST
-        response = shown(request, request_shape(found), prefix=kind, version=found.version, headers=end.headers)
-        return outdated_mark(response, outdated_of(found.offering_version))
+        response = shown(request, request_shape(end.found), headers=end.headers)
+        return outdated_mark(response, outdated_of(end.found.offering_version))

@@ -43,7 +43,6 @@ class ProvisioningRequest(models.Model):
     correlation_id = models.CharField(max_length=64)
     traceparent = models.CharField(max_length=tracing.LENGTH, default="", db_default="")
     failure = models.JSONField(null=True)
-    version = models.PositiveIntegerField(default=1, help_text="Counts changes; in the ETag.")
     created_at = models.DateTimeField()
     completed_at = models.DateTimeField(null=True)
 

@@ -19,17 +19,18 @@ from provisioning.models import LogLine, ProvisioningRequest, Resource, Run
 from provisioning.selectors.credentials import credentials_told
 from provisioning.states import LIVE_REQUEST, LIVE_RUN, Operation
 
-RESOURCE_SHOWN = (
-    *("name", "kind", "status", "desired", "parameters", "outputs", "delete_protected", "expires_at", "version"),
-    *("created_at", "updated_at", "environment__name", "project__slug", "project__team__slug"),
+_ORDERED = (
     *("offering_version__version", "offering_version__deprecated_at", "offering_version__sunset_at"),
     *("offering_version__offering__slug", "plan__slug", "plan__monthly_amount", "plan__currency"),
 )
+RESOURCE_SHOWN = (
+    *("name", "kind", "status", "desired", "parameters", "outputs", "delete_protected", "expires_at", "version"),
+    *("created_at", "updated_at", "environment__name", "project__slug", "project__team__slug", *_ORDERED),
+)
 REQUEST_SHOWN = (
     *("operation", "status", "parameters", "quota", "decisions", "reason", "ticket", "requested_by_kind", "failure"),
-    *("requested_by_name", "on_behalf_of", "version", "created_at", "completed_at", "project__slug"),
-    *("environment__name", "resource__name", "offering_version__version", "offering_version__offering__slug"),
-    *("plan__slug", "plan__monthly_amount", "plan__currency"),
+    *("requested_by_name", "on_behalf_of", "created_at", "completed_at", "resource__name", "environment__name"),
+    *("project__slug", *_ORDERED),
 )
 """Columns that ``selectors.shapes`` makes a resource and a request of."""
 

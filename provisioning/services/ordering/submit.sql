@@ -75,12 +75,12 @@ resource_row AS (
 request_row AS (
     INSERT INTO provisioning_request (id, operation, status, project_id, environment_id, resource_id, generation,
         offering_version_id, plan_id, parameters, reason, ticket, requested_by_id, requested_by_name, requested_by_kind,
-        on_behalf_of, quota, decisions, policy_decision_id, correlation_id, traceparent, version, created_at)
+        on_behalf_of, quota, decisions, policy_decision_id, correlation_id, traceparent, created_at)
     SELECT %(request_id)s::uuid, 'provision', 'fulfilling', %(project_id)s::uuid, %(environment_id)s::uuid,
         %(resource_id)s::uuid, 1, %(offering_version_id)s::uuid, %(plan_id)s::uuid, %(parameters)s::jsonb,
         %(reason)s::text, %(ticket)s::text, %(caller_id)s::uuid, %(caller_name)s::text, %(caller_kind)s::text,
         %(on_behalf_of)s::text, quota, %(decisions)s::jsonb, %(policy_decision_id)s::uuid, %(correlation_id)s::text,
-        %(traceparent)s::text, 1, %(at)s::timestamptz
+        %(traceparent)s::text, %(at)s::timestamptz
     FROM granted
 ),
 run_row AS (

@@ -6,6 +6,7 @@ import pytest
 
 from governance.selectors.quotas import quota_reconcile
 from platform_api.audit.models import AuditEvent
+from platform_api.core.http.conditions import tag_of
 from platform_api.core.ids import Prefix, parse, show
 from provisioning.models import ProvisioningRequest, Resource, Run
 from provisioning.services.execution.endings import RunFailure
@@ -51,7 +52,7 @@ def test_the_short_form_is_answered_like_the_long_one(house: House, operation: s
     for answer in (long, short):
         body = body_of(answer)
         assert answer.headers["Location"] == f"/api/v1/requests/{body['id']}"
-        assert answer.headers["ETag"].startswith('"req-1-')
+        assert answer.headers["ETag"] == tag_of(answer.content)
         assert (answer.headers["Content-Location"], answer.headers["Retry-After"]) == (answer.headers["Location"], "1")
         assert body["run"]["status"] == "pending"
         assert body_of(client.get(answer.headers["Location"])) == body
