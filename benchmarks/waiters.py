@@ -13,7 +13,9 @@ from benchmarks.load import request_bytes
 from benchmarks.rounds import PAIRS, sample_take
 from benchmarks.stack import Stack
 
-WAITERS, WAIT_SECONDS = 40, 60
+WAITERS, WAIT_SECONDS = 40, 15
+"""They have to wait for longer than it takes to send them all and to measure beside them."""
+
 SETTLE_SECONDS, TRIES = 0.5, 6
 OK = 200
 
@@ -41,7 +43,8 @@ def waiters_figures(stack: Stack, tokens: Mapping[str, str]) -> dict[str, Any]:
 def _held(port: int, request: bytes) -> Iterator[Callable[[], int]]:
     """Have calls waiting; gives a function that counts those that were not answered.
 
-    A process that has enough of them answers at once, so that some have to call again until they reach the other.
+    A process that has enough of them answers at once, so that some have to call again until they reach the other. They
+    are heard to their end: a server does not notice that somebody has hung up, and keeps the place taken.
     """
     with ExitStack() as stack:
         lines = [_call(stack, port, request) for _ in range(WAITERS)]
@@ -49,6 +52,9 @@ def _held(port: int, request: bytes) -> Iterator[Callable[[], int]]:
             time.sleep(SETTLE_SECONDS)
             lines = [line if _is_held(line) else _call(stack, port, request) for line in lines]
         yield lambda: sum(map(_is_held, lines))
+        for line in lines:
+            line.settimeout(2 * WAIT_SECONDS)
+            line.recv(1)
 
 
 def _call(stack: ExitStack, port: int, request: bytes) -> socket.socket:
