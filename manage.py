@@ -18,10 +18,10 @@ def main() -> int:
     from platform_api.embedded.environment import load_into
 
     load_into(os.environ)
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "platform_api.settings.development")
-    os.environ.setdefault(
-        "SLIPWAY_ROW_SCOPE", "all"
-    )  # commands work for the platform; calls that are served bring theirs
+    from platform_api.settings import env
+
+    env.preset("DJANGO_SETTINGS_MODULE", "platform_api.settings.development")
+    env.preset("SLIPWAY_ROW_SCOPE", "all")  # commands work for the platform; calls that are served bring theirs
 
     from django.core.management import execute_from_command_line
     from django.db import OperationalError

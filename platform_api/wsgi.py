@@ -1,10 +1,14 @@
 """The API's entry for a WSGI server."""
 
+# ruff: noqa: E402 - what is imported reads the settings, which go by what is said before
+
 import os
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "platform_api.settings.production")
+from platform_api.settings import env
+
+env.preset("DJANGO_SETTINGS_MODULE", "platform_api.settings.production")
 # The server's many threads share a pool; commands and workers keep one connection each.
-os.environ.setdefault("SLIPWAY_DATABASE_POOL_SIZE", "16")
+env.preset("SLIPWAY_DATABASE_POOL_SIZE", "16")
 os.environ["SLIPWAY_ROW_SCOPE"] = "nothing"  # each call brings its own; whatever else is set, the API has no other
 
 from django.conf import settings
@@ -19,10 +23,12 @@ from django.urls import get_resolver
 
 import platform_api.celery  # noqa: F401 - tasks bind to this application
 from platform_api.core.leaving import on_leaving
+from platform_api.core.logs import records_lighten
 from platform_api.core.shapes import structs_prepare
 from platform_api.core.waiting import room
 
 application = get_wsgi_application()
 get_resolver().url_patterns  # noqa: B018 - loads all views now, not in the threads of the first calls
 structs_prepare()
+records_lighten()
 on_leaving(room.empty)

@@ -6,10 +6,6 @@ from typing import Any
 
 from pythonjsonlogger.json import JsonFormatter
 
-# What no line of ours says need not be found out for each (Python's documentation of logging, "Optimization").
-logging._srcfile = None  # noqa: SLF001 - the documented way
-logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
-
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 """Characters that begin a line, steer a terminal or turn the direction of text."""
 
@@ -17,6 +13,15 @@ _TOKEN = re.compile(r"slw_(pat|svc|ci)_[0-9A-Za-z]+")
 _URL_LOGIN = re.compile(r"://[^\s/@\"']*:[^\s/@\"']+@")
 _SCHEMES = ("bearer", "basic")
 _LOGIN = re.compile(rf"(?i)\b({'|'.join(_SCHEMES)})(\s+|%20)[\w.~+/=-]{{8,}}")
+
+
+def records_lighten() -> None:
+    """Have records hold no file, line, thread or process, which no line of ours says and each record would look up.
+
+    For a process that writes a line for each call; Python's documentation of logging tells how ("Optimization").
+    """
+    logging._srcfile = None  # noqa: SLF001 - the documented way
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
 
 
 def escaped(text: str) -> str:

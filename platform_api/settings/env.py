@@ -18,6 +18,11 @@ READ: set[str] = set()
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
+def preset(name: str, value: str) -> None:
+    """Give a variable a value where it has none; for entry points, before the settings are read."""
+    os.environ[name] = os.environ.get(name) or value
+
+
 def _given(name: str) -> str | None:
     READ.add(name)
     return os.environ.get(name) or None
@@ -123,6 +128,9 @@ def is_issuer(address: str) -> bool:
 
     What is fetched from below it decides who is believed; it must be what the host has sent.
     """
-    parts = urlsplit(address)
+    try:
+        parts = urlsplit(address)
+    except ValueError:  # half an address of IPv6
+        return False
     is_whole = bool(parts.hostname) and not (parts.query or parts.fragment or parts.username)
     return is_whole and (parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK))

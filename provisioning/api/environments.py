@@ -7,6 +7,7 @@ from functools import partial
 from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
+from django.db import DatabaseError
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from msgspec import Meta
@@ -18,7 +19,7 @@ from catalog.selectors.connections import ConnectionMissingError
 from catalog.selectors.outdated import outdated_of
 from platform_api.core.callers import Caller
 from platform_api.core.conditions import Seen
-from platform_api.core.errors import RequestRefusedError
+from platform_api.core.errors import RequestRefusedError, SlipwayError
 from platform_api.core.http.conditions import IF_MATCH, IF_NONE_MATCH, IF_NONE_THERE, seen_of, shown, tag_of
 from platform_api.core.http.document.headers import OUTDATED
 from platform_api.core.http.document.operations import operation
@@ -235,8 +236,11 @@ def _done_once(request: Request, *, body: Any, do: Callable[[], tuple[Environmen
     found = environment_get(caller=caller, environment=response.headers["Location"].rpartition("/")[2])
     if not is_held:
         return response
-    end = _held(request, found, seconds=seconds)
-    later = _answer(caller_of(request), end.found, status=200 if end.is_final else ACCEPTED)
+    try:
+        end = _held(request, found, seconds=seconds)
+        later = _answer(caller_of(request), end.found, status=200 if end.is_final else ACCEPTED)
+    except (DatabaseError, SlipwayError):
+        return response  # it was accepted: who cannot be told what became of it, or may not be any more, is told that
     if REPLAYED in response.headers:
         later.headers[REPLAYED] = response.headers[REPLAYED]
     return later

@@ -18,7 +18,7 @@ from catalog.selectors.connections import ConnectionMissingError
 from catalog.selectors.outdated import outdated_of
 from platform_api.core.callers import Caller
 from platform_api.core.conditions import Seen
-from platform_api.core.errors import RequestRefusedError
+from platform_api.core.errors import RequestRefusedError, SlipwayError
 from platform_api.core.http.conditions import IF_MATCH, IF_NONE_MATCH, seen_of, shown, tag_of
 from platform_api.core.http.document.headers import OUTDATED
 from platform_api.core.http.document.operations import Parameter, Raises, operation
@@ -140,7 +140,8 @@ def answer_response(answer: Answer, *, request: Request, seconds: int) -> HttpRe
     response = shape_response(answer.body, status=202, location=answer.location, **LOOK_AGAIN)
     response = _addressed(response, answer.body, location=answer.location)
     if seconds:
-        with suppress(DatabaseError):  # it was accepted; whoever cannot be told what became of it is told that
+        # It was accepted: who cannot be told what became of it, or may not be any more, is told that.
+        with suppress(DatabaseError, SlipwayError):
             response = _followed(answer, request=request, seconds=seconds)
     if answer.is_replay:
         response.headers[REPLAYED] = "true"

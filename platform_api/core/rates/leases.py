@@ -1,7 +1,8 @@
 """Calls that a process has taken of a bucket beforehand, so that not each of them is a round trip.
 
-They are taken out of the bucket that all processes share, so no more calls pass than it allows. Only where half of it
-is left are several taken: near the limit each call is asked for. What is not used within the time in which the bucket
+They are taken out of the bucket that all processes share, so over time no more calls pass than it allows; at one
+moment as many more as a lease holds, because the bucket fills again while it is held. Only where half of the bucket is
+left are several taken: near the limit each call is asked for. What is not used within the time in which the bucket
 regains it is let go.
 """
 
@@ -59,8 +60,8 @@ class Leases:
                 return None
             lease = leases[-1]
             lease.left -= 1
-            lease.full_at += rate.interval
-            return Verdict.allowed(rate, full_in=max(0, lease.full_at - now))
+            lease.full_at = max(lease.full_at, now) + rate.interval
+            return Verdict.allowed(rate, full_in=lease.full_at - now)
 
     def keep(self, holder: str, rate: Rate, *, taken: int, full_in: int) -> Verdict:
         """Use the first of calls that were taken together, and keep the others.

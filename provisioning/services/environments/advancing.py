@@ -59,7 +59,9 @@ def environment_advance(*, environment_id: UUID, caller: Caller) -> None:
 
 
 def environment_follow(*, environment_id: UUID, caller: Caller) -> None:
-    """Advance an environment after a commit, which stands whatever comes of this: the dispatcher makes up for it.
+    """Advance an environment after what was done to it, which stands whatever comes of this.
+
+    The dispatcher makes up for it. Within the transaction of a key it is undone by itself, and what was done is not.
 
     Args:
         environment_id: The environment.

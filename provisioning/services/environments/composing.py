@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from functools import partial
 from uuid import UUID
 
-from django.db import transaction
+from django.db import OperationalError, transaction
 
 from catalog.models import Connection
 from catalog.selectors.connections import connection_for
@@ -84,6 +84,8 @@ def composed_ensure(
                 if found is None:
                     seen.require(None, tenant=project.tenant)
                     return _write(ask, judged, caller), True
+        except OperationalError:  # nothing more can be asked, at least not in this transaction
+            raise
         except Exception:
             found = find()
             if found is None:

@@ -7,11 +7,13 @@ from django.db import connection
 from django.db.models import Model, QuerySet
 from django.test.utils import CaptureQueriesContext
 
+from platform_api.core import row_scope
 from platform_api.core.callers import Caller
 from platform_api.core.compiled import Among, Compiled, compiled, uuid_slot
 from platform_api.core.ids import Prefix, UnknownIdError, show
 from platform_api.tenancy.models import Project
-from platform_api.tenancy.selectors.sight import Sight
+from platform_api.tenancy.selectors.callers import row_scope_of
+from platform_api.tenancy.selectors.sight import Sight, seen_by
 from provisioning.models import Resource
 from provisioning.selectors.resources import (
     request_get,
@@ -55,6 +57,20 @@ def test_a_compiled_row_is_the_one_that_django_reads(house: House, name: str) ->
         for row, rows in read(caller, resource):
             assert told(row) == told(rows.get(pk=row.pk))
             assert {"id", "status", "_state"} < told(row).keys()
+
+
+def test_a_query_that_carries_its_scope_finds_the_same_rows_in_the_same_order(house: House) -> None:
+    for name in ("first", "second", "third"):
+        house.ordered(name=name)
+    caller, sight = house.owner.caller, Sight.of(house.owner.caller)
+    listed = Compiled(lambda: resources_shown(Sight.slotted(is_overseer=False)).order_by("-name"))
+    expected = [told(row) for row in resources_shown(sight).order_by("-name")]
+    assert len(expected) > 3
+    with row_scope.bound(row_scope_of(caller)), CaptureQueriesContext(connection) as sent:
+        assert [told(row) for row in listed.run(**seen_by(caller))] == expected
+    assert len(sent) == 1
+    with row_scope.bound(row_scope.NOTHING):
+        assert listed.run(**seen_by(caller)) == []
 
 
 def test_what_is_not_the_callers_to_see_is_not_found(house: House) -> None:

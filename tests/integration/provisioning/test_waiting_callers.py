@@ -10,6 +10,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from platform_api.audit.models import AuditEvent
 from platform_api.core.waiting import room
 from platform_api.tenancy.models import ApiToken, User
 from platform_api.tenancy.models.roles import Role
@@ -41,23 +42,28 @@ def test_a_token_that_is_revoked_while_it_waits_is_refused_as_at_any_other_call(
     publish(tmp_path)
     put(house)
     client = house.owner.client
-    calls = [
-        *(partial(client.get, f"{address}?wait=60") for address in (request, run, PREVIEW)),
+    reads = [partial(client.get, f"{address}?wait=60") for address in (request, run, PREVIEW)]
+    writes = [
         partial(client.post, "/api/v1/requests?wait=60", ask(name="other"), format="json"),
         partial(client.delete, f"/api/v1/resources/{house.orders}?confirm=orders&wait=60"),
         partial(put, house, f"{OTHER}?wait=60"),
     ]
     with keeping.warm() if is_kept else nullcontext():
-        answers = [callers.call(call) for call in calls]
-        until(lambda: room.taken == len(calls))
+        answers = [callers.call(call) for call in (*reads, *writes)]
+        until(lambda: room.taken == len(answers))
         began = time.monotonic()
         token_revoke(token=ApiToken.objects.get(user=house.owner.user), caller=TESTS)
         told = [got(answer) for answer in answers]
         assert time.monotonic() - began < PROMPT_SECONDS
     later = client.get(request)
     assert (later.status_code, body_of(later)["code"]) == (401, "token_invalid")
-    assert [without_id(answer) for answer in told] == [without_id(later)] * len(calls)
-    assert {answer.headers["WWW-Authenticate"] for answer in told} == {later.headers["WWW-Authenticate"]}
+    refused, accepted = told[: len(reads)], told[len(reads) :]
+    assert [without_id(answer) for answer in refused] == [without_id(later)] * len(reads)
+    assert {answer.headers["WWW-Authenticate"] for answer in refused} == {later.headers["WWW-Authenticate"]}
+    # What was accepted stays so, and who asked is told where it is.
+    assert [answer.status_code for answer in accepted] == [202] * len(writes)
+    assert all(answer.headers["Location"] for answer in accepted)
+    assert not AuditEvent.objects.filter(outcome="refused", actor_id=house.owner.user.pk).exists()
     assert room.taken == 0
 
 

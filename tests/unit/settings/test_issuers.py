@@ -30,6 +30,7 @@ def test_a_sign_on_is_elsewhere_with_tls_or_on_this_machine(monkeypatch: pytest.
         "http://login.example.com",
         "ftp://localhost",
         "https://",
+        "https://[::1",
         "https://user@login.example.com",
         "https://login.example.com?realm=company",
         "https://login.example.com#company",

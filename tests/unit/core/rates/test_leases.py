@@ -10,14 +10,15 @@ RATE = Rate(per_minute=60, burst=100)
 SECOND = 1_000_000
 
 
-def test_calls_taken_together_say_what_they_would_have_said_one_by_one() -> None:
+@pytest.mark.parametrize("step", [SECOND // 3, SECOND, 5 * SECOND // 4])
+def test_calls_taken_together_say_what_they_would_have_said_one_by_one(step: int) -> None:
     clock = Clock()
     held, own = Leases(clock=clock), Buckets(clock=clock)
     clock.now = 5 * SECOND
     said = [held.keep("a", RATE, taken=4, full_in=4 * RATE.interval)]
     expected = [own.take("a", RATE)]
     for _ in range(3):
-        clock.now += SECOND // 3
+        clock.now += step
         verdict = held.take("a", RATE)
         assert verdict is not None
         said.append(verdict)
