@@ -1,10 +1,31 @@
 """Filters that several lists of provisioning have."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import QuerySet, Subquery
+
 from platform_api.core.http.filters import Named, Text
 from platform_api.core.ids import Prefix
+from platform_api.tenancy.models import Project
 
-OF_PROJECT = Named(
-    description="Slug or id of the project.", prefix=Prefix.PROJECT, lookup="project_id", slug_lookup="project__slug"
+_BY_SLUG = "project__slug"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _OfProject(Named):
+    """A project by its slug or its id."""
+
+    def narrow(self, rows: QuerySet[Any], value: Mapping[str, Any]) -> QuerySet[Any]:
+        """Return what belongs to it; a slug is looked up first, so that an index of the project's rows is gone by."""
+        if _BY_SLUG not in value:
+            return super().narrow(rows, value)
+        return rows.filter(project_id=Subquery(Project.objects.filter(slug=value[_BY_SLUG]).values("pk")[:1]))
+
+
+OF_PROJECT = _OfProject(
+    description="Slug or id of the project.", prefix=Prefix.PROJECT, lookup="project_id", slug_lookup=_BY_SLUG
 )
 OF_RESOURCE = Named(description="Id of the resource.", prefix=Prefix.RESOURCE, lookup="resource_id")
 NAMED = Text(
