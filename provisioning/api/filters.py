@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import QuerySet, Subquery
+from django.db.models import QuerySet
 
 from platform_api.core.http.filters import Named, Text
 from platform_api.core.ids import Prefix
-from platform_api.tenancy.models import Project
+from platform_api.tenancy.selectors.projects import project_named
 
 _BY_SLUG = "project__slug"
 
@@ -21,7 +21,7 @@ class _OfProject(Named):
         """Return what belongs to it; a slug is looked up first, so that an index of the project's rows is gone by."""
         if _BY_SLUG not in value:
             return super().narrow(rows, value)
-        return rows.filter(project_id=Subquery(Project.objects.filter(slug=value[_BY_SLUG]).values("pk")[:1]))
+        return rows.filter(project_id=project_named(value[_BY_SLUG]))
 
 
 OF_PROJECT = _OfProject(

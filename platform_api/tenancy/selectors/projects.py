@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TypedDict
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, Subquery
 
 from platform_api.core.callers import Caller
 from platform_api.core.errors import ForbiddenError, Tenant
@@ -29,6 +29,11 @@ def projects_visible(*, caller: Caller) -> QuerySet[Project]:
 def projects_in_sight(sight: Sight) -> QuerySet[Project]:
     """Return the projects that are seen, with their teams."""
     return Project.objects.select_related("team").filter(sight.condition(team="team_id", project="pk"))
+
+
+def project_named(slug: str) -> Subquery:
+    """Return the id of a project, for a condition of a query that begins with what its caller sees."""
+    return Subquery(Project.objects.filter(slug=slug).values("pk")[:1])
 
 
 def teams_visible(*, caller: Caller) -> QuerySet[Team]:

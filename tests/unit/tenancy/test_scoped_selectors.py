@@ -31,6 +31,7 @@ EVERYBODYS = {
     "events_about": "page of an overseer",
     "events_of_story": "page of an overseer",
     "events_readable": "narrowed by audit_scope, which takes the caller",
+    "project_named": "narrows lists of the API, which begin with the caller",
     "quota_reconcile": "command of the platform",
     "requests_listed": "lists of overseers",
     "resources_listed": "lists of overseers",
@@ -42,8 +43,8 @@ EVERYBODYS = {
 }
 """Selectors that begin with neither a caller nor a thing that a caller was shown, and whom they serve."""
 
-NARROWED = {"events_readable"}
-"""Those of them that the API may ask all the same: what it hands over comes from the caller."""
+NARROWED = {"events_readable", "project_named"}
+"""Those of them that the API may ask all the same: what it hands over, or narrows with it, comes from the caller."""
 
 
 def tenant_models() -> set[str]:
