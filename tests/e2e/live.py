@@ -121,11 +121,16 @@ class LiveStack(Stack):
 
 
 @contextmanager
-def stack_running(*projects: str) -> Iterator[LiveStack]:
-    """Start the real stack with everything in it and some projects; nothing of it is left afterwards."""
+def stack_running(*projects: str, **settings: str) -> Iterator[LiveStack]:
+    """Start the real stack with everything in it and some projects; nothing of it is left afterwards.
+
+    Args:
+        projects: What is made before anybody calls.
+        settings: Variables of its environment.
+    """
     # A short path: a unix socket's address, which lies below, holds a hundred bytes only.
     home = Path(tempfile.mkdtemp(prefix="slw-"))
-    settings = {
+    settings = settings | {
         "SLIPWAY_API_PORT": str(port_pick(DEFAULT_RANGE)),
         "SLIPWAY_LEASE_SECONDS": str(LEASE_SECONDS),
         **{f"SLIPWAY_QUOTA_{scope}_{kind}": "100" for scope in ("PROJECT", "TEAM") for kind in ("POINTS", "COUNT")},
