@@ -14,7 +14,7 @@ from platform_api.core import clock
 from platform_api.core.http.document.operations import operation
 from platform_api.core.http.filters import Filter, Named
 from platform_api.core.http.queries import KnownQuery
-from platform_api.core.http.shapes import body_read, shape_response
+from platform_api.core.http.shapes import NoBody, body_read, shape_response
 from platform_api.core.http.views import ListView
 from platform_api.core.ids import Prefix, show
 from platform_api.core.shapes import Body, Shape, TokenId
@@ -241,9 +241,10 @@ class TokenDetail(APIView):
         """Show a token, without its secret."""
         return shape_response(TokenShape(**token_members(token_get(caller=caller_of(request), token=token_id))))
 
-    @operation("token_revoke", responses={204: None}, raises=(RoleMissingError,))
+    @operation("token_revoke", responses={204: None}, raises=(RoleMissingError,), reads_body=True)
     def delete(self, request: Request, token_id: str) -> HttpResponse:
         """End a token for good; it is refused within a second, and ending it again changes nothing."""
+        body_read(NoBody, request.data)
         own_token_revoke(token=token_id, caller=caller_of(request))
         return HttpResponse(status=NO_CONTENT)
 
