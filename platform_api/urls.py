@@ -19,16 +19,17 @@ DEPENDENCIES = {
 }
 """What the API works with, as ``/health/ready`` names it."""
 
+# In this order an address is looked for: first what is asked for most.
 urlpatterns = [
+    path("api/v1/", include("provisioning.api.urls")),
+    path("api/v1/", include("catalog.api.urls")),
+    path("api/v1/", include("platform_api.tenancy.api.urls")),
+    path("api/v1/", include("governance.api.urls")),
     path("health/live", health.live, name="health-live"),
     path("health/ready", health.ReadyView.as_view(dependencies=DEPENDENCIES), name="health-ready"),
     path("metrics", metrics.page, name="metrics"),
     path("favicon.ico", RedirectView.as_view(url="/static/slipway/favicon.svg", permanent=True)),
     path("admin/", admin.site.urls),
-    path("api/v1/", include("platform_api.tenancy.api.urls")),
-    path("api/v1/", include("catalog.api.urls")),
-    path("api/v1/", include("provisioning.api.urls")),
-    path("api/v1/", include("governance.api.urls")),
     path("docs/", DocsView.as_view(url_name="openapi"), name="docs"),
     path("docs/problems/", problem_pages.index, name="problems"),
     path("docs/problems/<slug:code>", problem_pages.page, name="problem"),

@@ -11,21 +11,35 @@ What was measured of the engine (rego-cpp 1.5.2 through regopy) decides how it i
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from regopy import Input, Interpreter, RegoError
+from regopy import Interpreter, RegoError
 from regopy import rego_shared as native
-from regopy.rego_shared import NodeKind
+from regopy.rego_shared import Code, NodeKind
 
 from governance.engine.policy_set import PolicySet, PolicySetError, Stage
 
 ALL = "slipway_policy_set"
 """Package of the module that is written here: by stage, what each policy of the set finds."""
 
-SCALARS: Mapping[NodeKind, Callable[[str], Any]] = {
-    NodeKind.String: str,
-    NodeKind.Int: int,
-    NodeKind.Float: float,
-    NodeKind.Boolean: lambda text: text == "true",
-    NodeKind.Null: lambda _: None,
+# As numbers, as the engine says them: finding the member of the enumeration takes as long as reading the node.
+SCALARS: Mapping[int, Callable[[str], Any]] = {
+    NodeKind.String.value: str,
+    NodeKind.Int.value: int,
+    NodeKind.Float.value: float,
+    NodeKind.True_.value: lambda _: True,
+    NodeKind.False_.value: lambda _: False,
+    NodeKind.Null.value: lambda _: None,
+}
+_WRAPPERS = frozenset({NodeKind.Term.value, NodeKind.Scalar.value})
+_LISTS = frozenset({NodeKind.Array.value, NodeKind.Set.value})
+_OBJECT = NodeKind.Object.value
+
+_engine = native.rego
+_ADDERS: Mapping[type, Callable[[Any, Any], int]] = {
+    str: lambda made, text: _engine.regoInputString(made, text.encode()),
+    int: _engine.regoInputInt,
+    float: _engine.regoInputFloat,
+    bool: _engine.regoInputBoolean,
+    type(None): lambda made, _: _engine.regoInputNull(made),
 }
 
 
@@ -66,8 +80,8 @@ class Program:
         Raises:
             EvaluationError: The rule is undefined, a built-in function failed, or the answer has no form of a value.
         """
-        self._interpreter.set_input(Input(value))
         try:
+            _input_set(self._interpreter._impl, value)  # noqa: SLF001 - as below
             output = native.rego_bundle_query_entrypoint(
                 self._interpreter._impl,  # noqa: SLF001 - regopy's own call would read the result as JSON text
                 self._bundle._impl,  # noqa: SLF001 - as above
@@ -129,6 +143,37 @@ def _finding(item: Any) -> dict[str, Any]:
     raise EvaluationError("A finding is not of the form code, msg, path, remedy.")
 
 
+def _input_set(interpreter: Any, value: Any) -> None:
+    """Give the engine an input; what regopy does, without a copy of each text, which is most of what it takes.
+
+    Raises:
+        EvaluationError: The engine cannot make the input.
+        RegoError: It refuses it.
+    """
+    made = native.rego_new_input()
+    try:
+        if _input_add(made, value):
+            raise EvaluationError("The engine cannot make the input.")
+        native.rego_set_input(interpreter, made)
+    finally:
+        native.rego_free_input(made)
+
+
+def _input_add(made: Any, value: Any) -> int:
+    """Put a value onto an input that is being made; 0, or the engine's codes of what failed."""
+    failed, kind = int(Code.OK), type(value)
+    if kind is dict:
+        for key, inner in value.items():
+            failed |= _engine.regoInputString(made, key.encode()) | _input_add(made, inner)
+            failed |= _engine.regoInputObjectItem(made)
+        return failed | int(_engine.regoInputObject(made, len(value)))
+    if kind is list:
+        for inner in value:
+            failed |= _input_add(made, inner)
+        return failed | int(_engine.regoInputArray(made, len(value)))
+    return failed | int(_ADDERS[kind](made, value))
+
+
 def _only_term(node: Any) -> Any:
     """Return the value of a query of one expression: Results, Result, Terms, then the term."""
     for kind in (NodeKind.Results, NodeKind.Result, NodeKind.Terms):
@@ -139,15 +184,15 @@ def _only_term(node: Any) -> Any:
 
 
 def _value(node: Any) -> Any:
-    kind = native.rego_node_type(node)
+    kind = _engine.regoNodeType(node)
     if kind in SCALARS:
         return SCALARS[kind](native.rego_node_value(node))
     children = [native.rego_node_get(node, index) for index in range(native.rego_node_size(node))]
-    if kind in {NodeKind.Term, NodeKind.Scalar}:
+    if kind in _WRAPPERS:
         return _value(children[0])
-    if kind in {NodeKind.Array, NodeKind.Set}:
+    if kind in _LISTS:
         return [_value(child) for child in children]
-    if kind is NodeKind.Object:
+    if kind == _OBJECT:
         pairs = [(native.rego_node_get(child, 0), native.rego_node_get(child, 1)) for child in children]
         return {_value(key): _value(value) for key, value in pairs}
     raise EvaluationError("The engine answered with no value.")

@@ -6,6 +6,7 @@ The ordering path inserts here by hand-written SQL: plain columns, no foreign ke
 from django.db import models
 from django.db.models.functions import Now
 
+from platform_api.core.domains import TextInDomain
 from platform_api.core.ids import new_id
 
 
@@ -32,7 +33,7 @@ class PolicyDecision(models.Model):
     subject_type = models.CharField(max_length=32, help_text="What was judged, as in the ids' words.")
     subject_id = models.UUIDField()
     project_id = models.UUIDField()
-    outcome = models.CharField(max_length=8, choices=PolicyOutcome)
+    outcome = TextInDomain(domain="policy_outcome", max_length=8, choices=PolicyOutcome)
     results = models.JSONField(help_text="By policy: id, level, outcome, detail.")
     input_digest = models.CharField(max_length=71, blank=True, help_text="sha256: over the canonical input.")
     input_sealed = models.BinaryField(help_text="Opens at policy_decision/<id>/input.")
@@ -45,11 +46,6 @@ class PolicyDecision(models.Model):
         indexes = [
             models.Index(fields=["subject_type", "subject_id", "id"], name="policy_decision_subject"),
             models.Index(fields=["project_id", "id"], name="policy_decision_project"),
-        ]
-        constraints = [
-            models.CheckConstraint(
-                condition=models.Q(outcome__in=PolicyOutcome.values), name="policy_decision_outcome_is_known"
-            ),
         ]
 
     def __str__(self) -> str:

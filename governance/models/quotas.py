@@ -12,6 +12,7 @@ from django.db import models
 from django.db.models import Case, F, Q, Sum, Value, When
 from django.db.models.functions import Coalesce, Now
 
+from platform_api.core.domains import NATURAL, NumberInDomain, TextInDomain
 from platform_api.core.ids import new_id
 
 POINTS = "points"
@@ -50,13 +51,13 @@ class Quota(models.Model):
     """How much of one kind a project or team may hold. Only the services of quotas write it."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    scope_type = models.CharField(max_length=8, choices=ScopeType)
+    scope_type = TextInDomain(domain="quota_scope", max_length=8, choices=ScopeType)
     scope_id = models.UUIDField()
     scope_name = models.CharField(max_length=50, help_text="As texts say it, e.g. project:checkout.")
-    kind = models.CharField(max_length=48, help_text="points, or count: and a kind of resource.")
-    limit = models.IntegerField()
-    reserved = models.IntegerField(default=0, help_text="Promised to what is being made.")
-    used = models.IntegerField(default=0, help_text="Held by what is there.")
+    kind = TextInDomain(domain="quota_kind", max_length=48, help_text="points, or count: and a kind of resource.")
+    limit = NumberInDomain(domain=NATURAL)
+    reserved = NumberInDomain(domain=NATURAL, default=0, help_text="Promised to what is being made.")
+    used = NumberInDomain(domain=NATURAL, default=0, help_text="Held by what is there.")
     version = models.IntegerField(default=1, help_text="Counts changes of the limit.")
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
@@ -66,11 +67,6 @@ class Quota(models.Model):
         default_permissions = ()
         constraints = [
             models.UniqueConstraint(fields=["scope_type", "scope_id", "kind"], name="quota_is_one_of_its_kind"),
-            models.CheckConstraint(condition=Q(scope_type__in=ScopeType.values), name="quota_scope_is_known"),
-            models.CheckConstraint(condition=Q(kind__regex=KIND_PATTERN), name="quota_kind_is_known"),
-            models.CheckConstraint(
-                condition=Q(limit__gte=0, reserved__gte=0, used__gte=0), name="quota_is_never_negative"
-            ),
         ]
 
     def __str__(self) -> str:
@@ -86,13 +82,17 @@ class QuotaEntry(models.Model):
     """One move of a quota's counters; inserted with the move, never changed. Their sum is the quota's row."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    quota = models.ForeignKey(Quota, on_delete=models.PROTECT, related_name="entries", db_index=False)
+    quota = models.ForeignKey(
+        Quota, on_delete=models.PROTECT, related_name="entries", db_index=False, db_constraint=False
+    )
     subject_id = models.UUIDField(help_text="The resource that holds it.")
-    move = models.CharField(max_length=8, choices=EntryMove)
-    pool = models.CharField(max_length=8, choices=Pool, help_text="The counter that is changed, or moved from.")
+    move = TextInDomain(domain="quota_move", max_length=8, choices=EntryMove)
+    pool = TextInDomain(
+        domain="quota_pool", max_length=8, choices=Pool, help_text="The counter that is changed, or moved from."
+    )
     amount = models.IntegerField()
-    reserved_after = models.IntegerField()
-    used_after = models.IntegerField()
+    reserved_after = NumberInDomain(domain=NATURAL)
+    used_after = NumberInDomain(domain=NATURAL)
     at = models.DateTimeField(db_default=Now(), editable=False)
     actor_name = models.CharField(max_length=200)
     reason = models.TextField(blank=True, default="")
@@ -107,13 +107,11 @@ class QuotaEntry(models.Model):
         ]
         constraints = [
             models.CheckConstraint(
-                condition=Q(move__in=[EntryMove.RESERVE, EntryMove.COMMIT], pool=Pool.RESERVED, amount__gt=0)
-                | Q(move=EntryMove.RELEASE, pool__in=Pool.values, amount__gt=0)
-                | (Q(move=EntryMove.ADJUST, pool__in=Pool.values) & ~Q(amount=0)),
-                name="quota_entry_move_is_known",
+                condition=Q(amount__gt=0) | Q(move=EntryMove.ADJUST, amount__lt=0), name="quota_entry_moves_something"
             ),
             models.CheckConstraint(
-                condition=Q(reserved_after__gte=0, used_after__gte=0), name="quota_entry_is_never_negative"
+                condition=Q(pool=Pool.RESERVED) | Q(move__in=[EntryMove.RELEASE, EntryMove.ADJUST]),
+                name="quota_entry_moves_from_where_it_can",
             ),
         ]
 

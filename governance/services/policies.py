@@ -1,7 +1,9 @@
 """Policies are asked, and what they said is recorded. No answer is a denial, whatever the cause."""
 
 import logging
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +15,7 @@ from governance.engine.policy_set import Level, PolicySet, PolicySetError, Stage
 from governance.engine.wire import BUDGET_SECONDS
 from governance.models import PolicyDecision, PolicyOutcome
 from governance.services.policy_client import HelperSilentError, ask
+from governance.services.policy_input import RequestInput
 from platform_api.core import spending
 from platform_api.core.errors import RequestRefusedError, UnavailableError
 from platform_api.core.ids import new_id
@@ -74,12 +77,51 @@ class SetAnswer(msgspec.Struct, frozen=True):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What the helper says; ``engine.wire`` has the form."""
+    """What the helper says; ``engine.wire`` has the form. Its results are read by ``_verdict``."""
 
     set: SetAnswer = SetAnswer()
-    results: tuple[PolicyResult, ...] = ()
+    results: msgspec.Raw = msgspec.Raw(b"[]")
     milliseconds: float = 0.0
     error: str | None = None
+
+
+_NO_SET = SetAnswer()
+_ANSWER = msgspec.json.Decoder(Answer)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Verdict:
+    """What a policy set said, whatever it was asked about.
+
+    Most inputs get one of a few verdicts, so each is read once; who shows it in another shape may keep that by it, too.
+
+    Attributes:
+        outcome: What weighs most of all policies' outcomes; ``error`` where none could be asked.
+        policy_set: Which set answered.
+        results: By policy, in the set's order.
+        denials: Findings that refuse, in the shape of a problem document's errors.
+        warnings: Findings that do not, in the same shape.
+    """
+
+    outcome: PolicyOutcome
+    policy_set: SetAnswer = _NO_SET
+    results: tuple[PolicyResult, ...] = ()
+    denials: tuple[dict[str, Any], ...] = ()
+    warnings: tuple[dict[str, Any], ...] = ()
+
+    @cached_property
+    def columns(self) -> dict[str, Any]:
+        """The columns of a decision's row that follow from it."""
+        return {
+            "set_id": self.policy_set.id,
+            "set_version": self.policy_set.version,
+            "set_digest": self.policy_set.digest,
+            "outcome": self.outcome.value,
+            "results": [
+                {"id": result.id, "level": result.level.value, "outcome": result.outcome.value, "detail": result.detail}
+                for result in self.results
+            ],
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,23 +130,40 @@ class Decision:
 
     Attributes:
         stage: When it was asked.
-        outcome: What weighs most of all policies' outcomes; ``error`` where none could be asked.
-        policy_set: Which set answered.
-        results: By policy, in the set's order.
-        denials: Findings that refuse, in the shape of a problem document's errors.
-        warnings: Findings that do not, in the same shape.
+        verdict: What it said.
         canonical_input: What was judged, as JSON text; empty where there was no canonical form.
         milliseconds: What the evaluation took.
     """
 
     stage: Stage
-    outcome: PolicyOutcome
-    policy_set: SetAnswer
-    results: tuple[PolicyResult, ...]
-    denials: tuple[dict[str, Any], ...]
-    warnings: tuple[dict[str, Any], ...]
+    verdict: Verdict
     canonical_input: bytes
     milliseconds: float
+
+    @property
+    def outcome(self) -> PolicyOutcome:
+        """What weighs most of all policies' outcomes; ``error`` where none could be asked."""
+        return self.verdict.outcome
+
+    @property
+    def policy_set(self) -> SetAnswer:
+        """Which set answered."""
+        return self.verdict.policy_set
+
+    @property
+    def results(self) -> tuple[PolicyResult, ...]:
+        """By policy, in the set's order."""
+        return self.verdict.results
+
+    @property
+    def denials(self) -> tuple[dict[str, Any], ...]:
+        """Findings that refuse, in the shape of a problem document's errors."""
+        return self.verdict.denials
+
+    @property
+    def warnings(self) -> tuple[dict[str, Any], ...]:
+        """Findings that do not, in the same shape."""
+        return self.verdict.warnings
 
     @property
     def is_denied(self) -> bool:
@@ -112,23 +171,24 @@ class Decision:
         return self.outcome in {PolicyOutcome.DENY, PolicyOutcome.ERROR}
 
 
-def policy_decide(*, stage: Stage, value: msgspec.Struct) -> Decision:
+def policy_decide(*, stage: Stage, value: RequestInput) -> Decision:
     """Ask the policy set; never raises for what a policy or its engine does.
 
     Args:
         stage: When it is asked.
-        value: What is judged, e.g. a ``policy_input.RequestInput``.
+        value: What is judged.
 
     Returns:
         A decision; ``denials`` say why the ask must not go on.
     """
     encoded = b""
     try:
-        encoded = canonical.encode(canonical.normalize(msgspec.to_builtins(value)))
+        encoded = _canonical(value)
         body = b'{"stage":"%s","input":%s}' % (stage.value.encode(), encoded)
         with spending.on_policies():
             received = ask(body, path=settings.POLICY_SOCKET, timeout_seconds=BUDGET_SECONDS[stage])
-        answer = msgspec.json.decode(received, type=Answer)
+        answer = _ANSWER.decode(received)
+        verdict = _verdict(answer.set, bytes(answer.results))
     except canonical.InputRefusedError as error:
         detail = f"The policies cannot judge this: {error}"
         return _failure(stage, encoded, detail, at=error.pointer, remedy="Leave out or change what is named.")
@@ -137,7 +197,7 @@ def policy_decide(*, stage: Stage, value: msgspec.Struct) -> Decision:
         return _failure(stage, encoded, "The policies could not be asked.")
     if answer.error is not None:
         return _failure(stage, encoded, answer.error)
-    return _decision(stage, encoded, answer)
+    return Decision(stage=stage, verdict=verdict, canonical_input=encoded, milliseconds=answer.milliseconds)
 
 
 def policy_check() -> None:
@@ -174,17 +234,10 @@ def policy_decision_columns(
     return {
         "id": decision_id,
         "stage": decision.stage.value,
-        "set_id": decision.policy_set.id,
-        "set_version": decision.policy_set.version,
-        "set_digest": decision.policy_set.digest,
         "subject_type": subject_type,
         "subject_id": subject_id,
         "project_id": project_id,
-        "outcome": decision.outcome.value,
-        "results": [
-            {"id": result.id, "level": result.level.value, "outcome": result.outcome.value, "detail": result.detail}
-            for result in decision.results
-        ],
+        **decision.verdict.columns,
         "input_digest": canonical.digest(decision.canonical_input) if decision.canonical_input else "",
         "input_sealed": seal(decision.canonical_input, place=PolicyDecision.place_of_input(decision_id)),
         "milliseconds": decision.milliseconds,
@@ -214,26 +267,31 @@ def policy_set_get() -> PolicySet:
         raise PolicySetUnavailableError from error
 
 
-def _decision(stage: Stage, encoded: bytes, answer: Answer) -> Decision:
-    outcomes = {result.outcome for result in answer.results}
+def _canonical(value: RequestInput) -> bytes:
+    with suppress(UnicodeEncodeError):  # a lone surrogate; what comes says where
+        text = msgspec.json.encode(value, order="sorted")
+        if canonical.is_plain(text) and not canonical.has_fractions([value.parameters, value.resource]):
+            return text
+    return canonical.encode(canonical.normalize(msgspec.to_builtins(value)))
+
+
+@lru_cache(maxsize=1024)
+def _verdict(policy_set: SetAnswer, text: bytes) -> Verdict:
+    """Return what results, as JSON text, amount to."""
+    results = msgspec.json.decode(text, type=tuple[PolicyResult, ...])
+    outcomes = {result.outcome for result in results}
     findings = {
         weight: tuple(
-            _finding(result, found)
-            for result in answer.results
-            if result.outcome == weight
-            for found in result.findings
+            _finding(result, found) for result in results if result.outcome == weight for found in result.findings
         )
         for weight in (PolicyOutcome.DENY, PolicyOutcome.WARN)
     }
-    return Decision(
-        stage=stage,
+    return Verdict(
         outcome=next((weight for weight in findings if weight in outcomes), PolicyOutcome.ALLOW),
-        policy_set=answer.set,
-        results=answer.results,
+        policy_set=policy_set,
+        results=results,
         denials=findings[PolicyOutcome.DENY],
         warnings=findings[PolicyOutcome.WARN],
-        canonical_input=encoded,
-        milliseconds=answer.milliseconds,
     )
 
 
@@ -246,16 +304,8 @@ def _failure(stage: Stage, encoded: bytes, detail: str, *, at: str = "#", remedy
         "detail": detail,
         "remedy": remedy,
     }
-    return Decision(
-        stage=stage,
-        outcome=PolicyOutcome.ERROR,
-        policy_set=SetAnswer(),
-        results=(),
-        denials=(denial,),
-        warnings=(),
-        canonical_input=encoded,
-        milliseconds=0.0,
-    )
+    verdict = Verdict(outcome=PolicyOutcome.ERROR, denials=(denial,))
+    return Decision(stage=stage, verdict=verdict, canonical_input=encoded, milliseconds=0.0)
 
 
 def _finding(result: PolicyResult, found: FindingAnswer) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import os
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -20,11 +20,11 @@ KEY_BYTES = 32
 NONCE_BYTES = 12  # the length that GCM is defined for
 TAG_BYTES = 16
 WRAPPED_BYTES = NONCE_BYTES + KEY_BYTES + TAG_BYTES
-FORMAT = 1
+COMPRESSED, PLAIN = 1, 2
+"""Formats: what is sealed is compressed, or it is as it came."""
 
-SHORT_BYTES = 4096
-"""Up to here a compressor with tables of this size finds as much; making the usual quarter of a megabyte costs more
-than all else that sealing does."""
+SHORT_BYTES = 2048
+"""Up to here it is not compressed: that costs more than all else that sealing does, and saves a few hundred bytes."""
 
 
 class SealingKeysError(ValueError):
@@ -72,19 +72,24 @@ class KeyRing:
         """Return the envelope: format, key number, wrapped data key, nonce, ciphertext with its tag.
 
         Args:
-            secret: What to keep; compressed before it is sealed, because states are long and repetitive.
+            secret: What to keep; compressed before it is sealed where it is long, because states are repetitive.
             place: Where it will be kept, e.g. ``state_version/<id>/content``; needed again to open it.
         """
-        number = max(self.keys)
-        header = bytes([FORMAT, number])
-        data_key, wrap_nonce, nonce = (
-            AESGCM.generate_key(256),
-            os.urandom(NONCE_BYTES),
-            os.urandom(NONCE_BYTES),
-        )
+        number, wrapper = self._newest
+        is_short = len(secret) <= SHORT_BYTES
+        header = bytes([PLAIN if is_short else COMPRESSED, number])
+        drawn = os.urandom(KEY_BYTES + 2 * NONCE_BYTES)
+        data_key, wrap_nonce, nonce = drawn[:KEY_BYTES], drawn[KEY_BYTES:-NONCE_BYTES], drawn[-NONCE_BYTES:]
         associated = header + place.encode()
-        wrapped = wrap_nonce + AESGCM(self.keys[number]).encrypt(wrap_nonce, data_key, associated)
-        return header + wrapped + nonce + AESGCM(data_key).encrypt(nonce, _compressed(secret), associated)
+        wrapped = wrap_nonce + wrapper.encrypt(wrap_nonce, data_key, associated)
+        content = secret if is_short else zlib.compress(secret)
+        return header + wrapped + nonce + AESGCM(data_key).encrypt(nonce, content, associated)
+
+    @cached_property
+    def _newest(self) -> tuple[int, AESGCM]:
+        """The number of the key that seals, and what wraps data keys with it."""
+        number = max(self.keys)
+        return number, AESGCM(self.keys[number])
 
     def open(self, sealed: bytes, *, place: str) -> bytes:
         """Return what was sealed for this place.
@@ -93,7 +98,7 @@ class KeyRing:
             SealBrokenError: Unknown format or key, altered, cut, or sealed for another place.
         """
         header, rest = sealed[:2], sealed[2:]
-        if len(header) != 2 or header[0] != FORMAT or header[1] not in self.keys:  # noqa: PLR2004 - two bytes
+        if len(header) != 2 or header[0] not in {COMPRESSED, PLAIN} or header[1] not in self.keys:  # noqa: PLR2004 - two bytes
             raise SealBrokenError("The value is not sealed by any key of this installation.")
         associated = header + place.encode()
         wrapped, nonce = rest[:WRAPPED_BYTES], rest[WRAPPED_BYTES : WRAPPED_BYTES + NONCE_BYTES]
@@ -102,14 +107,7 @@ class KeyRing:
             content = AESGCM(data_key).decrypt(nonce, rest[WRAPPED_BYTES + NONCE_BYTES :], associated)
         except (InvalidTag, ValueError):
             raise SealBrokenError(f"What is kept at {place.split('/', 1)[0]} does not open.") from None
-        return zlib.decompress(content)
-
-
-def _compressed(secret: bytes) -> bytes:
-    if len(secret) > SHORT_BYTES:
-        return zlib.compress(secret)
-    compressor = zlib.compressobj(wbits=12, memLevel=4)
-    return compressor.compress(secret) + compressor.flush()
+        return content if header[0] == PLAIN else zlib.decompress(content)
 
 
 @lru_cache(maxsize=1)

@@ -1,10 +1,10 @@
 """Provisioning requests: the ask. What schema, policy or quota refuse is never one."""
 
 from django.db import models
-from django.db.models import Q
 
 from catalog.models import OfferingVersion, Plan
 from platform_api.core import tracing
+from platform_api.core.domains import NATURAL, NumberInDomain, TextInDomain
 from platform_api.core.ids import new_id
 from platform_api.tenancy.models import Project
 from provisioning.models.environments import Environment
@@ -16,7 +16,7 @@ class ProvisioningRequest(models.Model):
     """Who wants what, and why; made when it is accepted, and kept."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    operation = models.CharField(max_length=16, choices=Operation)
+    operation = TextInDomain(domain="operation", max_length=16, choices=Operation)
     status = models.CharField(max_length=24, choices=RequestStatus)
     project = models.ForeignKey(
         Project, on_delete=models.PROTECT, db_constraint=False, db_index=False, related_name="+"
@@ -25,7 +25,7 @@ class ProvisioningRequest(models.Model):
     resource = models.ForeignKey(
         Resource, on_delete=models.PROTECT, db_index=False, related_name="provisioning_requests"
     )
-    generation = models.PositiveIntegerField(help_text="Which intent of the resource this is.")
+    generation = NumberInDomain(domain=NATURAL, help_text="Which intent of the resource this is.")
     offering_version = models.ForeignKey(
         OfferingVersion, on_delete=models.PROTECT, db_constraint=False, db_index=False, related_name="+"
     )
@@ -55,9 +55,6 @@ class ProvisioningRequest(models.Model):
         default_permissions = ()
         constraints = [
             models.UniqueConstraint(fields=["resource", "generation"], name="provisioning_request_is_one_intent"),
-            models.CheckConstraint(
-                condition=Q(operation__in=Operation.values), name="provisioning_request_operation_is_known"
-            ),
         ]
         indexes = [models.Index(fields=["project", "-id"], name="provisioning_request_project")]
 

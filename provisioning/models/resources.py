@@ -6,9 +6,10 @@ from django.db import models
 from django.db.models import F, Q
 
 from catalog.models import Connection, OfferingVersion, Plan
+from platform_api.core.domains import NATURAL, NumberInDomain, TextInDomain
 from platform_api.core.ids import new_id
 from platform_api.tenancy.models import Project
-from platform_api.tenancy.models.teams import SLUG_PATTERN, slug_validator
+from platform_api.tenancy.models.teams import slug_validator
 from provisioning.models.environments import Environment
 from provisioning.states import Desired, ResourceStatus
 
@@ -34,13 +35,13 @@ class Resource(models.Model):
     connection = models.ForeignKey(
         Connection, on_delete=models.PROTECT, db_constraint=False, db_index=False, related_name="+"
     )
-    name = models.CharField(max_length=40, validators=[slug_validator])
+    name = TextInDomain(domain="resource_name", max_length=40, validators=[slug_validator])
     kind = models.CharField(max_length=32)
     physical_name = models.CharField(max_length=PHYSICAL_NAME_LENGTH)
     status = models.CharField(max_length=16, choices=ResourceStatus)
-    desired = models.CharField(max_length=16, choices=Desired)
-    generation = models.PositiveIntegerField(default=1)
-    observed_generation = models.PositiveIntegerField(default=0)
+    desired = TextInDomain(domain="desired", max_length=16, choices=Desired)
+    generation = NumberInDomain(domain=NATURAL, default=1)
+    observed_generation = NumberInDomain(domain=NATURAL, default=0)
     parameters = models.JSONField()
     outputs = models.JSONField(null=True)
     delete_protected = models.BooleanField(default=False)
@@ -50,7 +51,7 @@ class Resource(models.Model):
     created_by_name = models.CharField(max_length=200)
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
-    version = models.PositiveIntegerField(default=1, db_default=1, help_text="Counts changes; in the ETag.")
+    version = NumberInDomain(domain=NATURAL, default=1, db_default=1, help_text="Counts changes; in the ETag.")
 
     live_run: dict[str, str] | None
     told_credentials: list[dict[str, Any]] | None
@@ -71,8 +72,6 @@ class Resource(models.Model):
                 condition=~Q(status=ResourceStatus.DEPROVISIONED),
                 name="resource_physical_name_is_taken_once",
             ),
-            models.CheckConstraint(condition=Q(name__regex=SLUG_PATTERN), name="resource_name_is_sound"),
-            models.CheckConstraint(condition=Q(desired__in=Desired.values), name="resource_desired_is_known"),
             models.CheckConstraint(
                 condition=Q(observed_generation__lte=F("generation")), name="resource_observes_no_future"
             ),

@@ -5,6 +5,7 @@ from django.db.models import Q
 
 from catalog.models import OfferingVersion, Plan
 from platform_api.core import tracing
+from platform_api.core.domains import NATURAL, NumberInDomain, TextInDomain
 from platform_api.core.ids import new_id
 from platform_api.tenancy.models import Project
 from provisioning.models.requests import ProvisioningRequest
@@ -26,9 +27,9 @@ class Run(models.Model):
     project = models.ForeignKey(
         Project, on_delete=models.PROTECT, db_constraint=False, db_index=False, related_name="+"
     )
-    operation = models.CharField(max_length=16, choices=Operation)
+    operation = TextInDomain(domain="operation", max_length=16, choices=Operation)
     status = models.CharField(max_length=24, choices=RunStatus)
-    generation = models.PositiveIntegerField(help_text="Which intent of the resource this run fulfils.")
+    generation = NumberInDomain(domain=NATURAL, help_text="Which intent of the resource this run fulfils.")
     offering_version = models.ForeignKey(
         OfferingVersion, on_delete=models.PROTECT, db_constraint=False, db_index=False, related_name="+"
     )
@@ -39,7 +40,7 @@ class Run(models.Model):
     pool = models.CharField(max_length=32, default="default")
     priority = models.SmallIntegerField(default=100, help_text="Smaller goes first.")
     not_before = models.DateTimeField()
-    worker_min_version = models.PositiveIntegerField(default=1)
+    worker_min_version = NumberInDomain(domain=NATURAL, default=1)
     hinted_at = models.DateTimeField(null=True)
 
     # The lease: judged by the database's clock alone.
@@ -47,7 +48,7 @@ class Run(models.Model):
     lease_owner = models.CharField(max_length=200, null=True)  # noqa: DJ001 - nobody is null, not an empty name
     lease_until = models.DateTimeField(null=True)
     deadline = models.DateTimeField(null=True)
-    attempt = models.PositiveSmallIntegerField(default=0)
+    attempt = NumberInDomain(domain=NATURAL, default=0)
 
     cancel_requested_at = models.DateTimeField(null=True)
     cancel_reason = models.TextField(blank=True, default="")
@@ -72,11 +73,9 @@ class Run(models.Model):
             models.UniqueConstraint(
                 fields=["resource"], condition=Q(status__in=sorted(LIVE_RUN)), name="run_is_alone_on_its_resource"
             ),
-            models.CheckConstraint(condition=Q(operation__in=Operation.values), name="run_operation_is_known"),
             models.CheckConstraint(
-                condition=Q(epoch=None, lease_owner=None, lease_until=None)
-                | Q(epoch__isnull=False, lease_owner__isnull=False, lease_until__isnull=False)
-                | Q(epoch__isnull=False, lease_owner=None, lease_until=None),
+                condition=Q(lease_owner=None, lease_until=None)
+                | Q(epoch__isnull=False, lease_owner__isnull=False, lease_until__isnull=False),
                 name="run_lease_is_whole",
             ),
         ]

@@ -6,20 +6,21 @@ also after an error, takes nothing along.
 """
 
 from datetime import UTC
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, Self
 
 from django.conf import settings
 from django.db.backends.postgresql import base
 from django.db.backends.postgresql.psycopg_any import get_adapters_template
 from django.db.backends.utils import CursorWrapper
-from psycopg import Cursor, RawCursor, adapters
+from psycopg import Connection, Cursor, RawCursor, adapters
 from psycopg.adapt import AdaptersMap
 from psycopg.postgres import types
 from psycopg.pq import Format, PipelineStatus, TransactionStatus
 from psycopg.types.datetime import TimestamptzLoader
 
 from platform_api.core import row_scope
+from platform_api.core.postgresql.exchange import UnknownKindError, exchange
 from platform_api.core.postgresql.numbering import numbered
 from platform_api.core.row_scope import ALL, CARRIED, ENTER, EVERYTHING, NOTHING, VARIABLE, RowScope
 
@@ -104,18 +105,54 @@ def _adapters() -> AdaptersMap:
     return made
 
 
-class StatementCursor(ScopedCursor, RawCursor[Any]):
-    """The same for texts that never change, which are looked through once a process (``core/statements.py``)."""
+class NumberedCursor(ScopedCursor, RawCursor[Any]):
+    """The same for texts that number their parameters."""
 
     @property
     def adapters(self) -> AdaptersMap:
         """What reads and writes values; the same for all connections."""
         return _adapters()
 
-    def execute(self, query: Any, params: Any = None, **options: Any) -> Self:
+
+class StatementCursor:
+    """Runs texts that never change, which are looked through once a process (``core/statements.py``).
+
+    What is a transaction by itself goes the short way (``exchange``).
+    """
+
+    def __init__(self, connection: Connection[Any], transaction: TransactionScope) -> None:
+        self._connection, self._transaction = connection, transaction
+        self._rows: list[tuple[Any, ...]] = []
+
+    def execute(self, query: str, params: Any = None) -> None:
         """Run a statement with parameters by name or in order."""
         text, names = numbered(query)
-        return super().execute(text, [params[name] for name in names] if names else params, **options)
+        values = [params[name] for name in names] if names else params or ()
+        status = self._connection.pgconn.transaction_status
+        if (
+            status == TransactionStatus.IDLE
+            and self._connection.autocommit
+            and self._connection.pgconn.pipeline_status == PipelineStatus.OFF
+            and self._transaction.missing(status) is None
+        ):
+            try:
+                self._rows = exchange(self._connection, text, values, adapters=_adapters)
+            except UnknownKindError:
+                pass
+            else:
+                return
+        with NumberedCursor(self._connection) as cursor:
+            cursor.transaction = self._transaction
+            cursor.execute(text, values)
+            self._rows = cursor.fetchall() if cursor.description else []
+
+    def fetchall(self) -> list[tuple[Any, ...]]:
+        """Return the rows."""
+        return self._rows
+
+    def close(self) -> None:
+        """Hold nothing any more."""
+        self._rows = []
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -127,7 +164,14 @@ class DatabaseWrapper(base.DatabaseWrapper):
         self.transaction_scope = TransactionScope(EVERYTHING if is_everything else NOTHING)
 
     def get_connection_params(self) -> dict[str, Any]:
-        """Return what psycopg connects with."""
+        """Return what psycopg connects with; asked by each call, though the pool has a connection already."""
+        return {**self._pool_params} if "pool" in self.settings_dict["OPTIONS"] else self._made_params()
+
+    @cached_property
+    def _pool_params(self) -> dict[str, Any]:
+        return self._made_params()
+
+    def _made_params(self) -> dict[str, Any]:
         parameters: dict[str, Any] = super().get_connection_params()
         scope = f"-c {VARIABLE}={parameters.pop(OPTION)}"
         return {
@@ -135,6 +179,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
             "options": f"{parameters['options']} {scope}",
             "cursor_factory": ScopedCursor,
         }
+
+    def _set_autocommit(self, autocommit: bool) -> None:  # noqa: FBT001 - Django's signature
+        """Say it to psycopg where it is news; a connection of the pool comes as it went."""
+        if self.connection.autocommit != autocommit:
+            super()._set_autocommit(autocommit)  # type: ignore[misc]  # the stub lacks it
 
     def create_cursor(self, name: str | None = None) -> Any:
         """Return a cursor that knows what was said in this connection's transaction."""
@@ -146,8 +195,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def statement_cursor(self) -> CursorWrapper:
         """Return a cursor for texts that never change."""
         self.ensure_connection()
-        cursor = StatementCursor(self.connection)
-        cursor.transaction = self.transaction_scope
+        cursor = StatementCursor(self.connection, self.transaction_scope)
         made: CursorWrapper = self._prepare_cursor(cursor)  # type: ignore[attr-defined]  # the stub lacks it
         return made
 

@@ -3,7 +3,7 @@
 They are taken out of the bucket that all processes share, so over time no more calls pass than it allows; at one
 moment as many more as a lease holds, because the bucket fills again while it is held. Only where half of the bucket is
 left are several taken: near the limit each call is asked for. What is not used within the time in which the bucket
-regains it is let go.
+regains it, or within a second where that is less, is let go.
 """
 
 from collections import OrderedDict
@@ -16,6 +16,9 @@ from platform_api.core.rates.terms import Rate, Verdict
 
 TOGETHER = 16
 """Calls that are taken at once."""
+
+SHORTEST = 1_000_000
+"""Microseconds that calls are kept for at least: of a fast rate, a caller would seldom come back in time otherwise."""
 
 MOST = 10_000
 """Holders of whom a process has calls; of more, those that came least recently are asked for anew."""
@@ -76,7 +79,8 @@ class Leases:
         if taken > 1:
             with self._lock:
                 now = self._clock()
-                lease = _Lease(left=taken - 1, until=now + taken * rate.interval, full_at=now + full_in)
+                until = now + max(taken * rate.interval, SHORTEST)
+                lease = _Lease(left=taken - 1, until=until, full_at=now + full_in)
                 self._held.setdefault((holder, rate), []).append(lease)
                 self._held.move_to_end((holder, rate))
                 if len(self._held) > MOST:

@@ -11,7 +11,7 @@ class IdempotencyKey(models.Model):
     caller_id = models.UUIDField()
     key = models.CharField(max_length=255)
     fingerprint = models.CharField(max_length=64, help_text="SHA-256 of method, route and canonical body, in hex.")
-    status = models.PositiveSmallIntegerField(help_text="HTTP status of the answer.")
+    status = models.SmallIntegerField(help_text="HTTP status of the answer.")
     location = models.CharField(max_length=200, blank=True, default="")
     tag = models.CharField(max_length=100, blank=True, db_default="", help_text="ETag of the answer, where it is kept.")
     answer = models.TextField(help_text="The body, byte for byte.")

@@ -4,11 +4,16 @@ Judging policy on malformed input would be guessing, so a schema's refusal comes
 """
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
+from uuid import UUID
+
+import msgspec
 
 from catalog.selectors.orderables import Orderable
 from governance.engine.policy_set import Stage
-from governance.services.policies import Decision, policy_decide
+from governance.models import PolicyOutcome
+from governance.services.policies import Decision, Verdict, policy_decide
 from governance.services.policy_input import (
     EnvironmentInput,
     MoneyInput,
@@ -23,7 +28,9 @@ from governance.services.quotas import Taken, quota_findings
 from platform_api.core import clock
 from platform_api.core.callers import Caller
 from platform_api.core.errors import RequestRefusedError, Tenant
+from platform_api.core.ids import Prefix, show
 from provisioning.selectors.places import Place
+from provisioning.selectors.shapes import DecisionShape
 
 
 def parameters_judge(
@@ -134,18 +141,31 @@ def denied_refuse(decision: Decision, *, place: Place, amounts: Mapping[str, int
         raise RequestRefusedError(errors=[*decision.denials, *quota], tenant=place.tenant)
 
 
-def decisions_shown(decision: Decision) -> list[dict[str, Any]]:
+@lru_cache(maxsize=1024)
+def decisions_shown(verdict: Verdict) -> list[DecisionShape]:
     """Return what each policy said, in the API's shape."""
     return [
-        {
-            "policy": result.id,
-            "set": decision.policy_set.name,
-            "level": result.level.value,
-            "outcome": result.outcome.value,
-            "detail": result.detail,
-        }
-        for result in decision.results
+        DecisionShape(
+            policy=result.id,
+            set=verdict.policy_set.name,
+            level=result.level.value,
+            outcome=result.outcome.value,
+            detail=result.detail,
+        )
+        for result in verdict.results
     ]
+
+
+def decision_audited(verdict: Verdict, decision_id: UUID) -> dict[str, Any]:
+    """Return what the audit trail says of a decision: where it is kept whole, and which policies object."""
+    return {
+        "decision": show(Prefix.POLICY_DECISION, decision_id),
+        "set": verdict.policy_set.name,
+        "outcome": verdict.outcome.value,
+        "objections": msgspec.to_builtins(
+            [shape for shape in decisions_shown(verdict) if shape.outcome != PolicyOutcome.ALLOW.value]
+        ),
+    }
 
 
 def taken_shown(taken: Sequence[Taken]) -> list[dict[str, Any]]:

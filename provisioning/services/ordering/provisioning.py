@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -11,7 +12,7 @@ from django.db import DatabaseError, IntegrityError, OperationalError
 
 from catalog.selectors.connections import connection_for
 from catalog.selectors.orderables import NotOrderableError, Orderable, orderable_get
-from governance.services.policies import Decision, policy_decision_columns
+from governance.services.policies import Decision, Verdict, policy_decision_columns
 from governance.services.quota_limits import quotas_ensure
 from governance.services.quotas import quota_findings
 from platform_api.core import clock, row_scope, tracing
@@ -30,7 +31,6 @@ from provisioning.selectors.places import Place, PlaceUnknownError, place_get, p
 from provisioning.selectors.quotas import amounts_of
 from provisioning.selectors.shapes import (
     ApprovalsShape,
-    DecisionShape,
     OrderedShape,
     RequesterShape,
     RequestShape,
@@ -42,6 +42,7 @@ from provisioning.selectors.shapes import (
 from provisioning.services.environments.ensuring import environment_default_ensure
 from provisioning.services.ordering.asks import Answer, Exchange, NewResource
 from provisioning.services.ordering.judging import (
+    decision_audited,
     decisions_shown,
     denied_refuse,
     expiry_judge,
@@ -53,9 +54,6 @@ from provisioning.services.ordering.repeating import answer_repeated
 from provisioning.states import Operation, RequestStatus, RunStatus
 
 SUBMIT = Path(__file__).with_name("submit.sql").read_text(encoding="utf-8")
-ENTRIES = 4
-"""Ledger entries of one order: points and a count, for the project and for its team."""
-
 REFUSED = "SW001"
 """SQLSTATE of ``refuse_unless``."""
 
@@ -65,8 +63,8 @@ TRIES = 3
 PlaceKey = tuple[Hashable, str, str]
 """What the caller sees, and what is meant by which project and environment."""
 
-Quotas = Mapping[tuple[str, str], UUID]
-"""By scope and kind."""
+Quotas = Mapping[str, UUID]
+"""Those that an order takes from: ``project_points``, ``project_count``, ``team_points``, ``team_count``."""
 
 _places: Kept[PlaceKey, Place] = Kept(setting="PLACE_AGE_SECONDS", generation=ENVIRONMENTS)
 _quota_ids: Kept[tuple[UUID, str], Quotas] = Kept(setting="PLACE_AGE_SECONDS")
@@ -219,7 +217,7 @@ def _quotas(place: Place, orderable: Orderable) -> Quotas:
 
     def look_up() -> Quotas:
         rows = quotas_ensure(facts=place.facts, kinds=_amounts(orderable))
-        return {(quota.scope_type, quota.kind.partition(":")[0]): quota.pk for quota in rows}
+        return {f"{quota.scope_type}_{quota.kind.partition(':')[0]}": quota.pk for quota in rows}
 
     return _quota_ids.get((place.project.pk, orderable.kind), look_up)
 
@@ -257,8 +255,15 @@ def _parameters(submission: _Submission) -> dict[str, Any]:
     """Return the statement's parameters; a test compares their names with those that it uses."""
     quotas = _quotas(submission.place, submission.orderable)
     ask, place, orderable = submission.ask, submission.place, submission.orderable
-    caller, key = submission.exchange.caller, submission.exchange.order_key
-    at = clock.now()
+    caller, key, verdict = submission.exchange.caller, submission.exchange.order_key, submission.decision.verdict
+    at, parameters = clock.now(), _json(submission.parameters)
+    decisions, results = _verdict_texts(verdict)
+    columns = policy_decision_columns(
+        decision=submission.decision,
+        subject_type="provisioning_request",
+        subject_id=submission.request_id,
+        project_id=place.project.pk,
+    )
     head, tail = msgspec.json.encode(_shape(submission, at)).split(_QUOTA_PLACE, 1)
     return {
         **row_scope_of(caller).values,
@@ -278,11 +283,8 @@ def _parameters(submission: _Submission) -> dict[str, Any]:
         "answer_head": (head + b'"quota":').decode(),
         "answer_tail": tail.decode(),
         "points": orderable.points,
-        "project_points": quotas["project", "points"],
-        "project_count": quotas["project", "count"],
-        "team_points": quotas["team", "points"],
-        "team_count": quotas["team", "count"],
-        "entry_ids": [new_id() for _ in range(ENTRIES)],
+        **quotas,
+        **{f"{quota}_entry": new_id() for quota in quotas},
         "request_id": submission.request_id,
         "resource_id": submission.resource_id,
         "run_id": submission.run_id,
@@ -301,35 +303,30 @@ def _parameters(submission: _Submission) -> dict[str, Any]:
             name=ask.name,
             resource_id=submission.resource_id,
         ),
-        "parameters": _json(submission.parameters),
+        "parameters": parameters,
         "expires_at": place.expires_at,
         "reason": ask.reason,
         "ticket": ask.ticket,
-        "decisions": _json(decisions_shown(submission.decision)),
+        "decisions": decisions,
         "audited": _json(_audited(submission)),
+        "judged": _json(decision_audited(verdict, columns["id"])),
         "at": at,
-        **_decision_columns(submission),
-    }
-
-
-def _decision_columns(submission: _Submission) -> dict[str, Any]:
-    columns = policy_decision_columns(
-        decision=submission.decision,
-        subject_type="provisioning_request",
-        subject_id=submission.request_id,
-        project_id=submission.place.project.pk,
-    )
-    return {
         "policy_decision_id": columns["id"],
         "set_id": columns["set_id"],
         "set_version": columns["set_version"],
         "set_digest": columns["set_digest"],
         "policy_outcome": columns["outcome"],
-        "policy_results": _json(columns["results"]),
+        "policy_results": results,
         "input_digest": columns["input_digest"],
         "input_sealed": columns["input_sealed"],
         "milliseconds": columns["milliseconds"],
     }
+
+
+@lru_cache(maxsize=1024)
+def _verdict_texts(verdict: Verdict) -> tuple[str, str]:
+    """Return a verdict as JSON: as the request shows it, and as the decision's row keeps it."""
+    return _json(decisions_shown(verdict)), _json(verdict.columns["results"])
 
 
 def _json(value: Any) -> str:
@@ -369,7 +366,7 @@ def _shape(submission: _Submission, at: Any) -> RequestShape:
         quota=[],
         parameters=submission.parameters,
         cost=Cost.of(orderable.monthly_amount, orderable.currency),
-        decisions=msgspec.convert(decisions_shown(submission.decision), list[DecisionShape]),
+        decisions=decisions_shown(submission.decision.verdict),
         approvals=ApprovalsShape(needed=[], given=[]),
         reason=ask.reason,
         ticket=ask.ticket,

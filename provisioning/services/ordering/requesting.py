@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from catalog.selectors.orderables import Orderable
 from governance.services.policies import Decision, policy_decision_record
 from governance.services.quotas import Taken
@@ -11,7 +13,7 @@ from platform_api.core import clock, tracing
 from platform_api.core.callers import Caller
 from platform_api.core.ids import Prefix, new_id, show
 from provisioning.models import ProvisioningRequest, Resource
-from provisioning.services.ordering.judging import decisions_shown, taken_shown
+from provisioning.services.ordering.judging import decision_audited, decisions_shown, taken_shown
 from provisioning.states import Operation, RequestStatus
 
 
@@ -41,12 +43,13 @@ def request_write(
         taken: What was taken of quotas.
     """
     project, request_id = resource.project, new_id()
-    quota, decisions, policy_decision_id = taken_shown(taken), list[dict[str, Any]](), None
+    quota, decisions, policy_decision_id, judged = taken_shown(taken), list[dict[str, Any]](), None, None
     if decision is not None:
-        decisions = decisions_shown(decision)
+        decisions = msgspec.to_builtins(decisions_shown(decision.verdict))
         policy_decision_id = policy_decision_record(
             decision=decision, subject_type="provisioning_request", subject_id=request_id, project_id=project.pk
         ).pk
+        judged = decision_audited(decision.verdict, policy_decision_id)
     request = ProvisioningRequest.objects.create(
         id=request_id,
         operation=operation,
@@ -93,6 +96,6 @@ def request_write(
             "quota": quota,
         },
         reason=reason,
-        policy_decision=None if decision is None else {"decisions": decisions},
+        policy_decision=judged,
     )
     return request

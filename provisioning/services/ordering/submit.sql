@@ -24,33 +24,28 @@ fresh AS (
         idempotency_key_lock(%(caller_id)s::uuid, %(key)s::text) AND NOT EXISTS (
             SELECT FROM idempotency_key WHERE caller_id = %(caller_id)s::uuid AND key = %(key)s::text))
 ),
-project_points AS (
-    UPDATE quota SET reserved = reserved + %(points)s::int
-    WHERE id = %(project_points)s::uuid AND reserved + used + %(points)s::int <= "limit" AND EXISTS (SELECT FROM fresh)
-    RETURNING id, kind, scope_name, reserved, used, "limit", %(points)s::int AS requested
+wanted AS MATERIALIZED (
+    SELECT * FROM (VALUES
+        (1, %(project_points)s::uuid, %(points)s::int, %(project_points_entry)s::uuid),
+        (2, %(project_count)s::uuid, 1, %(project_count_entry)s::uuid),
+        (3, %(team_points)s::uuid, %(points)s::int, %(team_points_entry)s::uuid),
+        (4, %(team_count)s::uuid, 1, %(team_count_entry)s::uuid)
+    ) AS every (turn, quota_id, requested, entry_id) WHERE EXISTS (SELECT FROM fresh) ORDER BY turn
 ),
-project_count AS (
-    UPDATE quota SET reserved = reserved + 1
-    WHERE id = %(project_count)s::uuid AND reserved + used + 1 <= "limit" AND EXISTS (SELECT FROM project_points)
-    RETURNING id, kind, scope_name, reserved, used, "limit", 1 AS requested
+locked AS MATERIALIZED (
+    -- One after the other: a join would be free to lock them in any order, and to look at them before the scope is set.
+    SELECT wanted.* FROM wanted CROSS JOIN LATERAL (
+        SELECT 1 FROM quota WHERE id = wanted.quota_id FOR NO KEY UPDATE
+    ) AS quota
 ),
-team_points AS (
-    UPDATE quota SET reserved = reserved + %(points)s::int
-    WHERE id = %(team_points)s::uuid AND reserved + used + %(points)s::int <= "limit" AND EXISTS (SELECT FROM project_count)
-    RETURNING id, kind, scope_name, reserved, used, "limit", %(points)s::int AS requested
-),
-team_count AS (
-    UPDATE quota SET reserved = reserved + 1
-    WHERE id = %(team_count)s::uuid AND reserved + used + 1 <= "limit" AND EXISTS (SELECT FROM team_points)
-    RETURNING id, kind, scope_name, reserved, used, "limit", 1 AS requested
-),
-taken AS MATERIALIZED (
-    SELECT * FROM project_points UNION ALL SELECT * FROM project_count
-    UNION ALL SELECT * FROM team_points UNION ALL SELECT * FROM team_count
+taken AS (
+    UPDATE quota SET reserved = reserved + requested FROM locked
+    WHERE id = locked.quota_id AND reserved + used + requested <= "limit" AND (SELECT count(*) = 4 FROM locked)
+    RETURNING turn, id, kind, scope_name, reserved, used, "limit", requested, entry_id
 ),
 granted AS MATERIALIZED (
     SELECT jsonb_agg(jsonb_build_object('kind', kind, 'scope', scope_name, 'requested', requested,
-               'used', reserved + used, 'limit', "limit")) AS quota,
+               'used', reserved + used, 'limit', "limit") ORDER BY turn) AS quota,
            clock_timestamp() AS at
     FROM taken HAVING refuse_unless(count(*) = 4, 'quota_exceeded')
 ),
@@ -95,8 +90,8 @@ run_row AS (
 entries AS (
     INSERT INTO quota_entry (id, quota_id, subject_id, move, pool, amount, reserved_after, used_after, at, actor_name,
         reason)
-    SELECT (%(entry_ids)s::uuid[])[row_number() OVER ()], taken.id, %(resource_id)s::uuid, 'reserve', 'reserved',
-        requested, reserved, used, granted.at, %(caller_name)s::text, 'provision'
+    SELECT entry_id, taken.id, %(resource_id)s::uuid, 'reserve', 'reserved', requested, reserved, used, granted.at,
+        %(caller_name)s::text, 'provision'
     FROM taken, granted
 ),
 decision AS (
@@ -116,7 +111,7 @@ event AS (
         %(trace_id)s::text,
         'request.submitted', 'provisioning_request', %(request_id)s::uuid, 'provision ' || %(name)s::text,
         %(audited)s::jsonb || jsonb_build_object('quota', quota), 'succeeded', '', %(reason)s::text,
-        jsonb_build_object('decisions', %(decisions)s::jsonb)
+        %(judged)s::jsonb
     FROM granted
 )
 SELECT answer.body, pg_notify('runs', '') FROM answer

@@ -298,14 +298,14 @@ def test_a_limit_is_not_set_without_reason_by_an_old_version_or_below_zero(peopl
 @pytest.mark.parametrize("column", ["limit", "reserved", "used"])
 def test_the_database_keeps_a_quota_from_going_negative(column: str) -> None:
     quotas_ensure(facts=CHECKOUT, kinds=["points"])
-    with pytest.raises(IntegrityError, match="quota_is_never_negative"), transaction.atomic():
+    with pytest.raises(IntegrityError, match="natural_number_is_sound"), transaction.atomic():
         Quota.objects.update(**{column: -1})
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("kind", ["pints", "count:", "count:Database", "points\n"])
 def test_a_kind_that_nobody_knows_is_refused_by_the_database(kind: str) -> None:
-    with pytest.raises(IntegrityError, match="quota_kind_is_known"), transaction.atomic():
+    with pytest.raises(IntegrityError, match="quota_kind_is_sound"), transaction.atomic():
         Quota.objects.create(scope_type="team", scope_id=new_id(), scope_name="team:x", kind=kind, limit=1)
 
 

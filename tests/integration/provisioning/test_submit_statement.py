@@ -15,6 +15,7 @@ from governance.services.quotas import quota_reserve_together
 from platform_api.audit.models import AuditEvent
 from platform_api.audit.services.events import event_record
 from platform_api.core import correlation
+from platform_api.core.ids import Prefix, show
 from platform_api.idempotency.models import IdempotencyKey
 from platform_api.idempotency.services.keys import OrderKey, StoredAnswer, answer_keep
 from provisioning.models import ProvisioningRequest, Resource, Run
@@ -238,7 +239,12 @@ def test_the_event_is_the_one_that_the_orm_would_write(house: House, sent: dict[
                 "quota": body["quota"],
             },
             reason="Own store for the invoices service",
-            policy_decision={"decisions": body["decisions"]},
+            policy_decision={
+                "decision": show(Prefix.POLICY_DECISION, sent["policy_decision_id"]),
+                "set": "default@1",
+                "outcome": "allow",
+                "objections": [],
+            },
         )
     own = frozenset({"id", "at", "xid", "correlation_id"})
     assert columns(stored, but=own) == columns(AuditEvent.objects.get(pk=written.pk), but=own)

@@ -8,6 +8,14 @@ from platform_api.core.sealing import SHORT_BYTES, KeyRing, SealBrokenError, Sea
 
 OLD, NEW = bytes(range(32)), bytes(range(32, 64))
 RING = KeyRing({1: OLD, 2: NEW})
+OVERHEAD = 2 + 12 + 32 + 16 + 12 + 16
+"""Format and key's number; nonce, data key and tag; nonce and tag."""
+
+SEALED_COMPRESSED = (
+    "AQI+3jn8jeYTDIcAsFO2WFITHWB45KKjPaFvKdtrOG60z6+WXWZ78Km1vr/zZjxlqZA4modK9GmnCmytRUpSFAAQAYorbW03UcYp"
+    "nTWCUGxQ36fg76jPZTR3wWbG/lbVLB0h3nVkQno="
+)
+"""``secret`` for ``run/1/plan``, by an earlier version with key 2."""
 
 
 @given(st.binary(max_size=2000))
@@ -15,12 +23,17 @@ def test_what_was_sealed_opens_at_its_place(secret: bytes) -> None:
     assert RING.open(RING.seal(secret, place="run/1/plan"), place="run/1/plan") == secret
 
 
-@pytest.mark.parametrize("length", [SHORT_BYTES - 1, SHORT_BYTES, SHORT_BYTES + 1, 100_000])
-def test_secrets_of_any_length_are_compressed_and_open(length: int) -> None:
+@pytest.mark.parametrize("length", [0, SHORT_BYTES - 1, SHORT_BYTES, SHORT_BYTES + 1, 100_000])
+def test_secrets_of_any_length_open_and_long_ones_are_compressed(length: int) -> None:
     secret = bytes(range(250)) * (length // 250) + b"x" * (length % 250)
     sealed = RING.seal(secret, place="p")
     assert RING.open(sealed, place="p") == secret
-    assert len(sealed) < length / 4
+    assert len(sealed) < length / 4 if length > SHORT_BYTES else len(sealed) == length + OVERHEAD
+
+
+def test_what_was_sealed_before_short_secrets_were_left_as_they_are_still_opens() -> None:
+    sealed = base64.b64decode(SEALED_COMPRESSED)
+    assert RING.open(sealed, place="run/1/plan") == b"secret"
 
 
 def test_a_sealed_value_moved_to_another_row_does_not_open() -> None:

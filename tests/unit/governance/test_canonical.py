@@ -5,7 +5,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from governance.engine.canonical import MAX_DEPTH, MAX_INTEGER, InputRefusedError, digest, encode, normalize
+from governance.engine.canonical import (
+    MAX_BYTES,
+    MAX_DEPTH,
+    MAX_INTEGER,
+    InputRefusedError,
+    digest,
+    encode,
+    has_fractions,
+    is_plain,
+    normalize,
+)
 
 TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc"]))
 VALUES = st.recursive(
@@ -81,3 +91,60 @@ def test_a_refusal_quotes_no_value() -> None:
         normalize({"password": "s3cret\0"})
     assert "s3cret" not in str(caught.value)
     assert caught.value.pointer == "#/password"
+
+
+ODD = (
+    st.floats()
+    | st.integers()
+    | st.text()
+    | st.sampled_from(["\0", "\ud800", "\x7f", "e\u0301", '":1.5', "[1", ",NaN"])
+)
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers(-(10**20), 10**20) | ODD,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=3), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(ANYTHING, st.sampled_from([(",", ":"), (", ", ": ")]), st.booleans())
+def test_what_is_plain_would_neither_be_changed_nor_refused(
+    value: Any,
+    separators: tuple[str, str],
+    is_ascii: bool,  # noqa: FBT001 - drawn
+) -> None:
+    text = json.dumps(value, separators=separators, ensure_ascii=is_ascii).encode(errors="surrogatepass")
+    if is_plain(text):
+        assert normalize(json.loads(text)) == json.loads(text)
+        assert encode(json.loads(text)) == json.dumps(value, separators=(",", ":"), sort_keys=True).encode()
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        (b'{"a":1,"b":"x: 1.5","c":["roles"],"d":null,"e":true}', True),
+        (b'{"at":"2026-11-30T16:53:12.189+00:00","n":-123456789012345678}', True),
+        (b'{"a":1234567890123456789}', False),
+        (b'{"a":0.5}', False),
+        (b'{"a": 0.5}', False),
+        (b'{"a":1e3}', False),
+        (b'{"a":NaN}', False),
+        (b'{"a":-Infinity}', False),
+        (b"[1]", False),
+        (b'["a",1]', False),
+        (b'{"a":"\\u0000"}', False),
+        ('{"a":"\u00e9"}'.encode(), False),
+        (b'{"a":"\x7f"}', False),
+        (b'{"a":"b"}\n', False),
+        (b"[" * (MAX_DEPTH + 1) + b"]" * (MAX_DEPTH + 1), False),
+        (b'"' + b"a" * MAX_BYTES + b'"', False),
+    ],
+    ids=range(16),
+)
+def test_what_is_plain(text: bytes, plain: bool) -> None:  # noqa: FBT001 - a table of cases
+    assert is_plain(text) is plain
+
+
+def test_fractions_are_found_wherever_they_are() -> None:
+    assert has_fractions({"a": [{"b": float("nan")}]})
+    assert has_fractions(0.0)
+    assert not has_fractions({"a": [1, True, None, "0.5", {}], "b": []})
