@@ -34,7 +34,6 @@ from platform_api.tenancy.admin.teams import TeamAdmin
 from platform_api.tenancy.admin.tokens import ApiTokenAdmin
 from platform_api.tenancy.admin.trust_rules import TrustRuleAdmin
 from platform_api.tenancy.admin.users import UserAdmin
-from platform_api.tenancy.selectors.callers import row_scope_of
 from provisioning.admin.environments import EnvironmentAdmin
 from provisioning.admin.requests import ProvisioningRequestAdmin
 from provisioning.admin.resources import ResourceAdmin
@@ -104,7 +103,7 @@ class SlipwayAdminSite(EntrySite):
                 if not self.has_permission(request):
                     return _rendered(guarded(request, *args, **kwargs))
                 held = _reading() if request.method in SAFE_METHODS else nullcontext()
-                with row_scope.bound(row_scope_of(caller_of(request))), held:
+                with row_scope.bound(caller_of(request).row_scope), held:
                     return _rendered(guarded(request, *args, **kwargs))
             except (SlipwayError, PermissionDenied, SuspiciousOperation, Http404) as exc:
                 return self._refuse(request, as_slipway_error(exc))

@@ -185,7 +185,7 @@ def policy_decide(*, stage: Stage, value: RequestInput) -> Decision:
     try:
         encoded = _canonical(value)
         body = b'{"stage":"%s","input":%s}' % (stage.value.encode(), encoded)
-        with spending.on_policies():
+        with spending.OnPolicies():
             received = ask(body, path=settings.POLICY_SOCKET, timeout_seconds=BUDGET_SECONDS[stage])
         answer = _ANSWER.decode(received)
         verdict = _verdict(answer.set, bytes(answer.results))

@@ -5,6 +5,7 @@ anything was sent (the helper was replaced since) is mended by a new connection.
 """
 
 import os
+import select
 import socket
 import struct
 import threading
@@ -25,7 +26,10 @@ class HelperSilentError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class _Line:
+    """A connection; ``news`` tells whether it has something to read: a helper that was replaced has closed it."""
+
     socket: socket.socket
+    news: select.poll
     path: Path
     timeout_seconds: float
     pid: int
@@ -66,7 +70,7 @@ def _line(path: Path, timeout_seconds: float) -> _Line:
     line = _lines.line
     if line is not None:
         is_same = (line.path, line.timeout_seconds, line.pid) == (path, timeout_seconds, os.getpid())
-        if is_same and _is_quiet(line.socket):
+        if is_same and not line.news.poll(0):
             return line
         _hang_up()
     connected = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -79,21 +83,12 @@ def _line(path: Path, timeout_seconds: float) -> _Line:
     except BaseException:
         connected.close()
         raise
-    line = _Line(socket=connected, path=path, timeout_seconds=timeout_seconds, pid=os.getpid())
+    news = select.poll()
+    news.register(connected, select.POLLIN)
+    line = _Line(socket=connected, news=news, path=path, timeout_seconds=timeout_seconds, pid=os.getpid())
     weakref.finalize(line, connected.close)  # a thread that ends takes its line along
     _lines.line = line
     return line
-
-
-def _is_quiet(connected: socket.socket) -> bool:
-    """Tell whether the connection is open with nothing in it; a helper that was replaced has closed it."""
-    try:
-        connected.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    return False
 
 
 def _receive(connected: socket.socket, deadline: float) -> bytes:

@@ -4,7 +4,10 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
+from typing import Self
 from uuid import UUID
+
+from platform_api.core.row_scope import EVERYTHING, RowScope
 
 
 class CallerKind(StrEnum):
@@ -30,6 +33,7 @@ class Caller:
         scopes: What the token may be used for; a session has all.
         team_roles: Role names by team id, as granted at the time of the call.
         project_roles: Role names by project id, as granted on the project itself.
+        teams_above: The teams of these projects.
         is_auditor: May read everything, everywhere.
         is_platform_admin: Runs the platform.
         on_behalf_of: Whom a service acts for, e.g. a CI job: ``github:owner/repo@refs/heads/main (octocat)``.
@@ -45,6 +49,7 @@ class Caller:
     scopes: frozenset[str] = frozenset()
     team_roles: Mapping[UUID, frozenset[str]] = field(default_factory=dict)
     project_roles: Mapping[UUID, frozenset[str]] = field(default_factory=dict)
+    teams_above: frozenset[UUID] = frozenset()
     is_auditor: bool = False
     is_platform_admin: bool = False
     on_behalf_of: str | None = None
@@ -61,6 +66,25 @@ class Caller:
         """What follows from it alone is what the caller may see: equal for two callers who see and may do the same."""
         roles = (self.team_roles.items(), self.project_roles.items())
         return (self.is_auditor, self.is_platform_admin, *map(frozenset, roles))
+
+    @cached_property
+    def row_scope(self) -> RowScope:
+        """Whose rows they may touch; what they may do with them, roles and selectors say."""
+        if self.is_overseer:
+            return EVERYTHING
+        return RowScope(
+            user_id=self.id,
+            team_ids=tuple(self.team_roles),
+            project_ids=tuple(self.project_roles),
+            above_ids=tuple(self.teams_above),
+        )
+
+    def in_exchange(self, *, ip: str | None, correlation_id: str) -> Self:
+        """Return the same identity in another call, with whatever was worked out of it before."""
+        _ = self.sight, self.row_scope.values
+        made = object.__new__(type(self))
+        vars(made).update(vars(self), ip=ip, correlation_id=correlation_id)
+        return made
 
     @property
     def user_id(self) -> UUID:

@@ -1,8 +1,6 @@
 """The correlation id: one id for all log lines, audit rows and answers of one exchange and of the work that follows."""
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 
 from platform_api.core import tracing
@@ -16,16 +14,26 @@ def current() -> str:
     return _current.get()
 
 
-@contextmanager
-def bound(correlation_id: str, *, traceparent: str = "") -> Iterator[None]:
-    """Make an id the current one for a while: during an exchange, or while a worker goes on with what one began.
+class bound:  # noqa: N801 - is called like a function
+    """Makes an id the current one within a ``with``: during an exchange, or while a worker goes on with what one began.
 
     Args:
         correlation_id: The id.
         traceparent: The trace that this goes on with, as a span of its own; a new trace where it names none.
     """
-    with Bound(_current, correlation_id), tracing.bound(tracing.span_of(traceparent)):
-        yield
+
+    __slots__ = ("_id", "_span")
+
+    def __init__(self, correlation_id: str, *, traceparent: str = "") -> None:
+        self._id, self._span = Bound(_current, correlation_id), tracing.bound(tracing.span_of(traceparent))
+
+    def __enter__(self) -> None:
+        self._id.__enter__()
+        self._span.__enter__()
+
+    def __exit__(self, *error: object) -> None:
+        self._span.__exit__(*error)
+        self._id.__exit__(*error)
 
 
 class CorrelationFilter(logging.Filter):

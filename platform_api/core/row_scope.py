@@ -6,6 +6,7 @@ the platform does on its own account within a call, such as recognizing a token,
 dispatchers and commands work for everybody: their connections are opened with everything in scope.
 """
 
+from collections.abc import Iterable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cached_property
@@ -28,30 +29,37 @@ class RowScope:
         is_everything: Everybody's; the rest says nothing then.
         user_id: Whose own tokens and idempotency keys.
         team_ids: Teams with all of their projects; PostgreSQL looks the projects up, so that a new one counts at once.
-        project_ids: Projects; of their teams only what stands above any project, such as the team's quota.
+        project_ids: Projects.
+        above_ids: The teams of these projects, of which only what stands above any project is in scope, such as the
+            team's quota.
     """
 
     is_everything: bool = False
     user_id: UUID | None = None
     team_ids: tuple[UUID, ...] = ()
     project_ids: tuple[UUID, ...] = ()
+    above_ids: tuple[UUID, ...] = ()
 
     @cached_property
     def values(self) -> dict[str, Any]:
         """The parameters of ``ENTER``; ids as texts, made once for all statements of a call."""
+        known = _array(each for each in (self.user_id, *self.project_ids, *self.above_ids) if each is not None)
         return {
-            "scope_everything": self.is_everything,
-            "scope_user": None if self.user_id is None else str(self.user_id),
-            "scope_teams": f"{{{','.join(map(str, self.team_ids))}}}",
-            "scope_projects": f"{{{','.join(map(str, self.project_ids))}}}",
+            "scope_known": ALL if self.is_everything else known,
+            "scope_teams": _array(self.team_ids) if self.team_ids and not self.is_everything else None,
         }
 
 
+def _array(ids: Iterable[UUID]) -> str:
+    return f"{{{','.join(map(str, ids))}}}"
+
+
 ENTER = (
-    "SELECT row_scope_enter(%(scope_everything)s::boolean, %(scope_user)s::uuid, %(scope_teams)s::uuid[],"
-    " %(scope_projects)s::uuid[])"
+    f"SELECT CASE WHEN teams IS NULL THEN set_config('{VARIABLE}', known, true) IS NOT NULL"  # noqa: S608 - our own name
+    " ELSE row_scope_enter(known::uuid[], teams) END AS is_set"
+    " FROM (SELECT %(scope_known)s::text AS known, %(scope_teams)s::uuid[] AS teams) AS given"
 )
-"""Sets a scope until the end of the present transaction."""
+"""Sets a scope until the end of the present transaction; only the projects of teams have to be looked up for it."""
 
 NOTHING = RowScope()
 EVERYTHING = RowScope(is_everything=True)

@@ -1,8 +1,7 @@
 """What one exchange has cost so far: queries, time in the database, time of policies, time spent waiting."""
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
@@ -42,22 +41,33 @@ class Spent:
 _current: ContextVar[Spent | None] = ContextVar("spent", default=None)
 
 
-@contextmanager
-def counted() -> Iterator[Spent]:
-    """Add up what this thread spends for a while."""
-    spent = Spent()
-    with Bound(_current, spent), connection.execute_wrapper(spent.query):
-        yield spent
+class Counted:
+    """Adds up what this thread spends within a ``with``; a class, because each call goes through it."""
+
+    __slots__ = ("_bound", "_wrappers")
+
+    def __enter__(self) -> Spent:
+        spent = Spent()
+        self._bound, self._wrappers = Bound(_current, spent), connection.execute_wrappers
+        self._bound.__enter__()
+        self._wrappers.append(spent.query)
+        return spent
+
+    def __exit__(self, *error: object) -> None:
+        self._wrappers.pop()
+        self._bound.__exit__(*error)
 
 
-@contextmanager
-def on_policies() -> Iterator[None]:
-    """Count a while as time of policies."""
-    began = time.perf_counter()
-    try:
-        yield
-    finally:
-        seconds = time.perf_counter() - began
+class OnPolicies:
+    """Counts what is done within a ``with`` as time of policies."""
+
+    __slots__ = ("_began",)
+
+    def __enter__(self) -> None:
+        self._began = time.perf_counter()
+
+    def __exit__(self, *_error: object) -> None:
+        seconds = time.perf_counter() - self._began
         metrics.POLICY_SECONDS.observe(seconds)
         if (spent := _current.get()) is not None:
             spent.policy_seconds += seconds

@@ -50,7 +50,7 @@ def scoped_run(text: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
 @cache
 def _carrying(text: str) -> str:
     return f"""
-        WITH scope AS MATERIALIZED ({re.sub(r"%[(][a-z_]+[)]s", "%s", ENTER)} AS is_set)
+        WITH scope AS MATERIALIZED ({re.sub(r"%[(][a-z_]+[)]s", "%s", ENTER)})
         SELECT found.* FROM scope CROSS JOIN LATERAL (
             SELECT every.* FROM ({text}) AS every WHERE scope.is_set OFFSET 0
         ) AS found

@@ -10,7 +10,6 @@ from platform_api.core import correlation, row_scope
 from platform_api.core.callers import Caller
 from platform_api.core.http.errors import TokenMissingError
 from platform_api.tenancy.models.scopes import USES
-from platform_api.tenancy.selectors.callers import row_scope_of
 from platform_api.tenancy.services.tokens import TokenExpiredError, TokenInvalidError, token_authenticate
 
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ class ApiTokenAuthentication(BaseAuthentication):
         caller = token_authenticate(
             presented=header[1], ip=request.META.get("REMOTE_ADDR"), correlation_id=correlation.current()
         )
-        row_scope.enter(row_scope_of(caller))
+        row_scope.enter(caller.row_scope)
         return caller, None
 
     def authenticate_header(self, request: Request) -> str:

@@ -12,7 +12,7 @@ from platform_api.core.callers import Caller
 from platform_api.core.errors import ForbiddenError
 from platform_api.core.http.browsers import is_of_a_program
 from platform_api.core.sessions import SessionStore
-from platform_api.tenancy.selectors.callers import caller_of_person, row_scope_of
+from platform_api.tenancy.selectors.callers import caller_of_person
 from platform_api.tenancy.services.sessions import person_of_session
 
 
@@ -48,7 +48,7 @@ class SessionAuthentication(BaseAuthentication):
         ip = plain.META.get("REMOTE_ADDR")
         with row_scope.platform():  # whose rows are theirs is known only afterwards
             caller = caller_of_person(user=person, ip=ip, correlation_id=correlation.current())
-        row_scope.enter(row_scope_of(caller))
+        row_scope.enter(caller.row_scope)
         return caller, None
 
     def authenticate_header(self, request: Request) -> str:

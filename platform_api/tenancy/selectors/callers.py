@@ -11,7 +11,6 @@ from django.db.models import F, Model, OuterRef, QuerySet
 from django.db.models.functions import JSONObject
 
 from platform_api.core.callers import Caller, CallerKind
-from platform_api.core.row_scope import EVERYTHING, RowScope
 from platform_api.tenancy.models import (
     ApiToken,
     ProjectGroupPermission,
@@ -63,9 +62,12 @@ def caller_of_token(*, digest: str) -> tuple[ApiToken, Caller] | None:
         return None
     team_grants, project_grants = _granted(token)
     team_roles, project_roles = _roles("team", team_grants), _roles("project", project_grants)
+    teams_above = _teams_above(project_grants)
     is_bound = token.team_id is not None or token.project_id is not None
     if is_bound:
         team_roles, project_roles = _within_binding(token, team_roles, project_grants)
+        bound_to = token.team_id if token.project is None else token.project.team_id
+        teams_above = frozenset({bound_to} if bound_to and project_roles else ())
     caller = Caller(
         id=token.user_id,
         name=token.user.username,
@@ -75,6 +77,7 @@ def caller_of_token(*, digest: str) -> tuple[ApiToken, Caller] | None:
         scopes=frozenset(token.scopes),
         team_roles=team_roles,
         project_roles=project_roles,
+        teams_above=teams_above,
         is_auditor=token.user.is_auditor and not is_bound,
         is_platform_admin=token.user.is_platform_admin and not is_bound,
         on_behalf_of=token.on_behalf_of or None,
@@ -105,6 +108,10 @@ def _granted(found: Any) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     return found.user_team_grants + found.group_team_grants, found.user_project_grants + found.group_project_grants
 
 
+def _teams_above(project_grants: Iterable[Mapping[str, Any]]) -> frozenset[UUID]:
+    return frozenset(UUID(grant["team"]) for grant in project_grants)
+
+
 def _roles(key: str, grants: Iterable[Mapping[str, Any]]) -> dict[UUID, frozenset[str]]:
     roles: defaultdict[UUID, set[str]] = defaultdict(set)
     for grant in grants:
@@ -126,6 +133,7 @@ def caller_of_person(*, user: User, ip: str | None, correlation_id: str) -> Call
         scopes=ALL,
         team_roles=_roles("team", team_grants),
         project_roles=_roles("project", project_grants),
+        teams_above=_teams_above(project_grants),
     )
 
 
@@ -149,10 +157,3 @@ def caller_of_session(*, user: User, ip: str | None, correlation_id: str) -> Cal
 def caller_logging_in(*, user: User, ip: str | None, correlation_id: str) -> Caller:
     """Return who is about to have a session: their word is taken for nothing but the steps of the log-in."""
     return replace(caller_of_session(user=user, ip=ip, correlation_id=correlation_id), auth_method="log_in")
-
-
-def row_scope_of(caller: Caller) -> RowScope:
-    """Return whose rows a caller may touch; what they may do with them, roles and selectors say."""
-    if caller.is_overseer:
-        return EVERYTHING
-    return RowScope(user_id=caller.id, team_ids=tuple(caller.team_roles), project_ids=tuple(caller.project_roles))

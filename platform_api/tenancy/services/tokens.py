@@ -10,7 +10,7 @@ import re
 import secrets
 import zlib
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -228,15 +228,13 @@ def token_authenticate(*, presented: str, ip: str | None, correlation_id: str) -
         TokenInvalidError: Malformed, unknown, revoked, of an inactive user, or from an address it is not for.
         TokenExpiredError: Its life is over.
     """
-    form = FORM.match(presented)
-    if form is None or checksum(form[2]) != form[3]:
-        raise TokenInvalidError
     with row_scope.platform():  # who calls is known only afterwards
-        return _authenticate(token_digest(presented), ip=ip, correlation_id=correlation_id)
+        return _authenticate(presented, ip=ip, correlation_id=correlation_id)
 
 
-def _authenticate(digest: str, *, ip: str | None, correlation_id: str) -> Caller:
-    token, caller = _holders.get(digest, lambda: _look_up(digest))
+def _authenticate(presented: str, *, ip: str | None, correlation_id: str) -> Caller:
+    digest = token_digest(presented)
+    token, caller = _holders.get(digest, lambda: _look_up(presented, digest))
     now = clock.now()
     if token.expires_at <= now:
         msg = f"Token {show(Prefix.API_TOKEN, token.pk)} expired at {token.expires_at:%Y-%m-%d %H:%M} UTC."
@@ -248,10 +246,13 @@ def _authenticate(digest: str, *, ip: str | None, correlation_id: str) -> Caller
             Q(last_used_at=None) | Q(last_used_at__lte=now - LAST_USE_PRECISION), pk=token.pk
         ).update(last_used_at=now.replace(second=0, microsecond=0))
         token.last_used_at = now  # for as long as the token is kept here
-    return replace(caller, ip=ip, correlation_id=correlation_id)
+    return caller.in_exchange(ip=ip, correlation_id=correlation_id)
 
 
-def _look_up(digest: str) -> tuple[ApiToken, Caller]:
+def _look_up(presented: str, digest: str) -> tuple[ApiToken, Caller]:
+    form = FORM.match(presented)
+    if form is None or checksum(form[2]) != form[3]:
+        raise TokenInvalidError
     found = caller_of_token(digest=digest)
     if found is None:
         raise TokenInvalidError

@@ -24,7 +24,6 @@ from platform_api.core.shapes import Cost
 from platform_api.core.statements import statement_run
 from platform_api.idempotency.services.keys import IdempotencyInProgressError, is_in_progress
 from platform_api.tenancy.models.roles import Right
-from platform_api.tenancy.selectors.callers import row_scope_of
 from platform_api.tenancy.selectors.projects import right_require
 from provisioning.models.generations import ENVIRONMENTS
 from provisioning.selectors.places import Place, PlaceUnknownError, place_get, place_project_get
@@ -266,7 +265,7 @@ def _parameters(submission: _Submission) -> dict[str, Any]:
     )
     head, tail = msgspec.json.encode(_shape(submission, at)).split(_QUOTA_PLACE, 1)
     return {
-        **row_scope_of(caller).values,
+        **caller.row_scope.values,
         "caller_id": caller.id,
         "caller_name": caller.name,
         "caller_kind": caller.kind.value,

@@ -5,8 +5,9 @@
 -- that the ORM would write, and the columns with those of the models.
 WITH scope AS MATERIALIZED (
     -- Says whose rows may be touched, in no exchange of its own. All else waits for it; what did not would see no rows.
-    SELECT row_scope_enter(%(scope_everything)s::boolean, %(scope_user)s::uuid, %(scope_teams)s::uuid[],
-        %(scope_projects)s::uuid[]) AS is_set
+    SELECT CASE WHEN teams IS NULL THEN set_config('slipway.scope', known, true) IS NOT NULL
+        ELSE row_scope_enter(known::uuid[], teams) END AS is_set
+    FROM (SELECT %(scope_known)s::text AS known, %(scope_teams)s::uuid[] AS teams) AS given
 ),
 place AS (
     -- Who gives an environment back locks its row: either the order comes first and goes with it, or it is refused.

@@ -12,7 +12,6 @@ from platform_api.core.callers import Caller
 from platform_api.core.compiled import Among, Compiled, compiled, uuid_slot
 from platform_api.core.ids import Prefix, UnknownIdError, show
 from platform_api.tenancy.models import Project
-from platform_api.tenancy.selectors.callers import row_scope_of
 from platform_api.tenancy.selectors.sight import Sight, seen_by
 from provisioning.models import Resource
 from provisioning.selectors.resources import (
@@ -66,7 +65,7 @@ def test_a_query_that_carries_its_scope_finds_the_same_rows_in_the_same_order(ho
     listed = Compiled(lambda: resources_shown(Sight.slotted(is_overseer=False)).order_by("-name"))
     expected = [told(row) for row in resources_shown(sight).order_by("-name")]
     assert len(expected) > 3
-    with row_scope.bound(row_scope_of(caller)), CaptureQueriesContext(connection) as sent:
+    with row_scope.bound(caller.row_scope), CaptureQueriesContext(connection) as sent:
         assert [told(row) for row in listed.run(**seen_by(caller))] == expected
     assert len(sent) == 1
     with row_scope.bound(row_scope.NOTHING):

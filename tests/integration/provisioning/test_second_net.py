@@ -17,7 +17,6 @@ from platform_api.core.postgresql.base import DatabaseWrapper
 from platform_api.core.row_scope import EVERYTHING, NOTHING
 from platform_api.tenancy.models import Project, Team
 from platform_api.tenancy.models.access import Who
-from platform_api.tenancy.selectors.callers import row_scope_of
 from platform_api.tenancy.selectors.sight import Sight
 from platform_api.tenancy.services.teams import project_create
 from provisioning.models import Environment, Resource
@@ -143,7 +142,7 @@ def test_broken_filters_are_a_broken_first_net(world: World, without_filters: No
 
 def test_a_row_of_others_is_neither_changed_nor_made(world: World) -> None:
     orders = resource_of(world.house.orders)
-    scope = row_scope_of(world.people.stranger.caller)
+    scope = world.people.stranger.caller.row_scope
     with undone(), row_scope.bound(scope):
         assert Resource.objects.filter(pk=orders.pk).update(delete_protected=True) == 0
         with pytest.raises(ProgrammingError, match="row-level security"), transaction.atomic():
@@ -153,10 +152,10 @@ def test_a_row_of_others_is_neither_changed_nor_made(world: World) -> None:
 def test_a_project_alone_does_not_bring_the_teams_others(world: World) -> None:
     with undone():
         other = project_create(team=world.people.shop, slug="other", name="Other", caller=TESTS)
-        with row_scope.bound(row_scope_of(world.people.owner.caller)):
+        with row_scope.bound(world.people.owner.caller.row_scope):
             assert [project.slug for project in Project.objects.all()] == ["checkout"]
             assert [team.slug for team in Team.objects.all()] == ["shop"]  # whose quota they take from
-        with row_scope.bound(row_scope_of(world.people.viewer.caller)):
+        with row_scope.bound(world.people.viewer.caller.row_scope):
             assert other in Project.objects.all()  # made just now, of a team that they are in
 
 
@@ -203,7 +202,7 @@ USES: dict[str, Callable[[DatabaseWrapper], object]] = {
 @pytest.mark.parametrize("how", USES)
 def test_no_scope_goes_to_the_next_user_of_a_connection(world: World, pooled: DatabaseWrapper, how: str) -> None:
     people = world.people
-    shop, rivals = row_scope_of(people.teammate.caller), row_scope_of(people.stranger.caller)
+    shop, rivals = people.teammate.caller.row_scope, people.stranger.caller.row_scope
     pids = set()
     for scope, expected in [(shop, ["checkout"]), (rivals, ["spy"])] * 3:
         with row_scope.bound(scope):
@@ -218,7 +217,7 @@ def test_no_scope_goes_to_the_next_user_of_a_connection(world: World, pooled: Da
 
 
 def test_a_scope_that_changes_within_a_transaction_counts_at_once_and_after_a_rollback(world: World) -> None:
-    with undone(), row_scope.bound(row_scope_of(world.people.stranger.caller)):
+    with undone(), row_scope.bound(world.people.stranger.caller.row_scope):
         assert [project.slug for project in Project.objects.all()] == ["spy"]
         with transaction.atomic():
             with row_scope.platform():
@@ -226,7 +225,7 @@ def test_a_scope_that_changes_within_a_transaction_counts_at_once_and_after_a_ro
             transaction.set_rollback(True)
         assert [project.slug for project in Project.objects.all()] == ["spy"]
         with transaction.atomic():
-            row_scope.enter(row_scope_of(world.people.teammate.caller))
+            row_scope.enter(world.people.teammate.caller.row_scope)
             assert [project.slug for project in Project.objects.all()] == ["checkout"]
             transaction.set_rollback(True)
         assert [project.slug for project in Project.objects.all()] == ["checkout"]

@@ -112,6 +112,7 @@ def test_what_is_plain_would_neither_be_changed_nor_refused(
     separators: tuple[str, str],
     is_ascii: bool,  # noqa: FBT001 - drawn
 ) -> None:
+    value = {"value": value}
     text = json.dumps(value, separators=separators, ensure_ascii=is_ascii).encode(errors="surrogatepass")
     if is_plain(text):
         assert normalize(json.loads(text)) == json.loads(text)
@@ -129,8 +130,9 @@ def test_what_is_plain_would_neither_be_changed_nor_refused(
         (b'{"a":1e3}', False),
         (b'{"a":NaN}', False),
         (b'{"a":-Infinity}', False),
-        (b"[1]", False),
-        (b'["a",1]', False),
+        (b'{"a":[1]}', False),
+        (b"12345678901234567890", False),
+        (b'{"a":["a",1]}', False),
         (b'{"a":"\\u0000"}', False),
         ('{"a":"\u00e9"}'.encode(), False),
         (b'{"a":"\x7f"}', False),
@@ -138,7 +140,7 @@ def test_what_is_plain_would_neither_be_changed_nor_refused(
         (b"[" * (MAX_DEPTH + 1) + b"]" * (MAX_DEPTH + 1), False),
         (b'"' + b"a" * MAX_BYTES + b'"', False),
     ],
-    ids=range(16),
+    ids=range(17),
 )
 def test_what_is_plain(text: bytes, plain: bool) -> None:  # noqa: FBT001 - a table of cases
     assert is_plain(text) is plain
