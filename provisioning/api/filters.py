@@ -1,14 +1,18 @@
-"""Filters that several lists of provisioning have."""
+"""What several lists of provisioning have in common: filters, and that their rows lie in projects."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import QuerySet
+from rest_framework.request import Request
 
 from platform_api.core.http.filters import Named, Text
+from platform_api.core.http.paging import Places
 from platform_api.core.ids import Prefix
-from platform_api.tenancy.selectors.projects import project_named
+from platform_api.tenancy.api.permissions import caller_of
+from platform_api.tenancy.selectors.projects import project_named, projects_in_sight
+from platform_api.tenancy.selectors.sight import Sight
 
 _BY_SLUG = "project__slug"
 
@@ -35,3 +39,9 @@ NAMED = Text(
     form="Names have 2 to 40 of: a-z, 0-9, hyphen.",
     max_length=40,
 )
+
+
+def project_places(request: Request) -> Places | None:
+    """Return the projects that the caller sees, in whose order indexes have their rows; None for all there are."""
+    sight = Sight.of(caller_of(request))
+    return None if sight.is_overseer else Places(rows=projects_in_sight(sight), column="project")

@@ -23,6 +23,7 @@ from platform_api.core.http.conditions import IF_MATCH, IF_NONE_MATCH, seen_of, 
 from platform_api.core.http.document.headers import OUTDATED
 from platform_api.core.http.document.operations import Parameter, Raises, operation
 from platform_api.core.http.filters import Choice, Filter, between
+from platform_api.core.http.paging import Places
 from platform_api.core.http.shapes import body_judge, body_read, shape_response
 from platform_api.core.http.views import ListView
 from platform_api.core.http.waiting import LOOK_AGAIN, WAIT, Held, held, wait_seconds
@@ -33,7 +34,7 @@ from platform_api.tenancy.api.permissions import caller_of
 from platform_api.tenancy.models.scopes import Scope
 from platform_api.tenancy.selectors.projects import RoleMissingError
 from platform_api.tenancy.selectors.sight import Sight
-from provisioning.api.filters import OF_PROJECT, OF_RESOURCE
+from provisioning.api.filters import OF_PROJECT, OF_RESOURCE, project_places
 from provisioning.models import ProvisioningRequest
 from provisioning.models.environments import DEFAULT_NAME
 from provisioning.selectors.resources import request_get, requests_seen
@@ -259,6 +260,10 @@ class RequestList(ListView):
     def find(self, request: Request, **filters: Any) -> QuerySet[Any]:
         """Return visible requests."""
         return requests_seen(Sight.of(caller_of(request)))
+
+    def places(self, request: Request) -> Places | None:
+        """Return the projects that the caller sees."""
+        return project_places(request)
 
     def show(self, row: ProvisioningRequest) -> RequestShape:
         """Return one request in its shape."""

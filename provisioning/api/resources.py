@@ -17,7 +17,7 @@ from platform_api.core.http.conditions import IF_MATCH, IF_MATCH_REQUIRED, IF_NO
 from platform_api.core.http.document.headers import OUTDATED
 from platform_api.core.http.document.operations import operation
 from platform_api.core.http.filters import Choice, Filter, Named, between
-from platform_api.core.http.paging import BY_TIME
+from platform_api.core.http.paging import BY_TIME, Places
 from platform_api.core.http.shapes import NoBody, body_read, shape_response
 from platform_api.core.http.views import ListView
 from platform_api.core.http.waiting import WAIT, wait_seconds
@@ -27,7 +27,7 @@ from platform_api.idempotency.api.keys import KEY_OF_REPEATABLE, KEY_PARAMETER
 from platform_api.tenancy.api.permissions import caller_of
 from platform_api.tenancy.models.scopes import Scope
 from platform_api.tenancy.selectors.sight import Sight
-from provisioning.api.filters import NAMED, OF_PROJECT
+from provisioning.api.filters import NAMED, OF_PROJECT, project_places
 from provisioning.api.requests import (
     CONFIRM,
     DEPROVISION_REFUSED,
@@ -95,6 +95,10 @@ class ResourceList(ListView):
     def find(self, request: Request, **filters: Any) -> QuerySet[Any]:
         """Return visible resources."""
         return resources_shown(Sight.of(caller_of(request)))
+
+    def places(self, request: Request) -> Places | None:
+        """Return the projects that the caller sees."""
+        return project_places(request)
 
     def prepare(self, rows: list[Any]) -> None:
         """Look up the newest versions of all offerings on the page at once."""

@@ -13,6 +13,7 @@ from platform_api.core.callers import Caller
 from platform_api.core.http.conditions import IF_NONE_MATCH, shown
 from platform_api.core.http.document.operations import Parameter, operation
 from platform_api.core.http.filters import Choice, Filter, FilterInvalidError, between
+from platform_api.core.http.paging import Places
 from platform_api.core.http.shapes import body_read, shape_response
 from platform_api.core.http.views import ListView
 from platform_api.core.http.waiting import WAIT, held, wait_seconds
@@ -21,7 +22,7 @@ from platform_api.tenancy.api.permissions import caller_of
 from platform_api.tenancy.models.scopes import Scope
 from platform_api.tenancy.selectors.projects import RoleMissingError
 from platform_api.tenancy.selectors.sight import Sight
-from provisioning.api.filters import OF_PROJECT, OF_RESOURCE
+from provisioning.api.filters import OF_PROJECT, OF_RESOURCE, project_places
 from provisioning.models import Run
 from provisioning.selectors.resources import log_lines_after, run_get, runs_seen
 from provisioning.selectors.shapes import LogLineShape, RunShape, log_line_shape, run_shape
@@ -56,6 +57,10 @@ class RunList(ListView):
     def find(self, request: Request, **filters: Any) -> QuerySet[Any]:
         """Return visible runs."""
         return runs_seen(Sight.of(caller_of(request)))
+
+    def places(self, request: Request) -> Places | None:
+        """Return the projects that the caller sees."""
+        return project_places(request)
 
     def show(self, row: Run) -> RunShape:
         """Return one run in its shape."""

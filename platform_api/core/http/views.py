@@ -12,7 +12,17 @@ from rest_framework.views import APIView
 
 from platform_api.core.http.document.operations import Parameter, Raises, operation
 from platform_api.core.http.filters import Choice, Filter, FilterInvalidError
-from platform_api.core.http.paging import BY_TIME, CURSOR, LIMIT, NEWEST_FIRST, PAGING_PARAMETERS, SORT, Order, page_of
+from platform_api.core.http.paging import (
+    BY_TIME,
+    CURSOR,
+    LIMIT,
+    NEWEST_FIRST,
+    PAGING_PARAMETERS,
+    SORT,
+    Order,
+    Places,
+    page_of,
+)
 from platform_api.core.http.shapes import shape_response
 from platform_api.core.shapes import Shape
 
@@ -77,6 +87,10 @@ class ListView(APIView):
         """Return the rows that the caller may see; given are the values of filters that name no column themselves."""
         raise NotImplementedError
 
+    def places(self, request: Request) -> Places | None:
+        """Return where the rows lie, where no one index has them all in their order."""
+        return None
+
     def prepare(self, rows: list[Any]) -> None:
         """Look up what all rows of a page need, at once."""
 
@@ -97,7 +111,7 @@ class ListView(APIView):
         for name, value in values.items():
             rows = self.filters[name].narrow(rows, value)
         order = Order(column=self.sorts[sort.removeprefix("-")], is_descending=sort.startswith("-"))
-        page = page_of(rows, request, order)
+        page = page_of(rows, request, order, places=self.places(request))
         self.prepare(page.rows)
         body = {
             "results": [self.show(row) for row in page.rows],
