@@ -6,8 +6,10 @@ from urllib.parse import quote
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from platform_api.core.ids import Prefix, show
+from platform_api.tenancy.services.teams import project_create
 from provisioning.models import Environment, Resource
 from tests.integration.provisioning.house import House, body_of, resource_of, shown
 from tests.integration.provisioning.problems import refused
@@ -136,6 +138,41 @@ def test_a_page_leads_back_to_the_one_before_it(house: House, sort: str) -> None
     back = body_of(client.get(second["previous"]))
     assert back["results"] == first["results"]
     assert (first["previous"], back["previous"]) == (None, None)
+
+
+@pytest.mark.parametrize("sort", ["name", "-name", "created_at", "-created_at"])
+@pytest.mark.parametrize("who", ["lead", "auditor"])
+def test_what_lies_in_several_projects_is_one_list(house: House, sort: str, who: str) -> None:
+    lead, made = house.people.lead, ["orders", "spied"] if who == "auditor" else ["orders"]
+    project_create(team=house.people.shop, slug="search", name="Search", caller=lead.caller)
+    for project, names in [("search", "ga"), ("checkout", "f"), ("search", "b"), ("checkout", "dce")]:
+        for letter in names:
+            house.ordered(name=f"{letter}-one", project=project, environment="default", by=lead)
+            made.append(f"{letter}-one")
+    client = getattr(house.people, who).client
+    expected = sorted(made) if "name" in sort else made
+    expected = expected[::-1] if sort.startswith("-") else expected
+    page = body_of(client.get(f"/api/v1/resources?limit=3&sort={sort}"))
+    forth, back = [row["name"] for row in page["results"]], list[str]()
+    while page["next"] is not None:
+        page = body_of(client.get(page["next"]))
+        forth += [row["name"] for row in page["results"]]
+    while page["previous"] is not None:
+        page = body_of(client.get(page["previous"]))
+        back = [row["name"] for row in page["results"]] + back
+    assert forth == expected
+    assert back == expected[:6]  # all but the third page
+
+
+def test_the_ids_of_a_page_are_found_before_anything_is_joined(house: House) -> None:
+    with CaptureQueriesContext(connection) as sent:
+        assert rows(house, "requests")
+    (text,) = [query["sql"] for query in sent if "provisioning_request" in query["sql"]]
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN {text}")
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+    assert "unnest(ARRAY(SubPlan" in plan  # of each project so many, by its own index
+    assert "= ANY(ARRAY(SELECT unnest" in text
 
 
 def test_resources_of_one_name_in_several_environments_are_each_listed_once(house: House) -> None:
