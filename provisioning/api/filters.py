@@ -1,6 +1,6 @@
 """What several lists of provisioning have in common: filters, and that their rows lie in projects."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,7 +41,7 @@ NAMED = Text(
 )
 
 
-def project_places(request: Request) -> Places | None:
-    """Return the projects that the caller sees, in whose order indexes have their rows; None for all there are."""
+def project_places(request: Request) -> Sequence[Places]:
+    """Return the projects that the caller sees, in whose order indexes have their rows; none for all there are."""
     sight = Sight.of(caller_of(request))
-    return None if sight.is_overseer else Places(rows=projects_in_sight(sight), column="project")
+    return () if sight.is_overseer else (Places(rows=projects_in_sight(sight), column="project"),)

@@ -1,6 +1,6 @@
 """Asks: submitted, listed, watched."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Annotated, Any, ClassVar, Literal
 from uuid import UUID
@@ -261,7 +261,7 @@ class RequestList(ListView):
         """Return visible requests."""
         return requests_seen(Sight.of(caller_of(request)))
 
-    def places(self, request: Request) -> Places | None:
+    def places(self, request: Request) -> Sequence[Places]:
         """Return the projects that the caller sees."""
         return project_places(request)
 

@@ -1,6 +1,6 @@
 """Resources: listed, read, given back, and their credentials shown once and rotated."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar
 
 from django.db.models import QuerySet
@@ -96,7 +96,7 @@ class ResourceList(ListView):
         """Return visible resources."""
         return resources_shown(Sight.of(caller_of(request)))
 
-    def places(self, request: Request) -> Places | None:
+    def places(self, request: Request) -> Sequence[Places]:
         """Return the projects that the caller sees."""
         return project_places(request)
 

@@ -1,6 +1,6 @@
 """Runs: watched, read, canceled."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar
 
 import msgspec
@@ -58,7 +58,7 @@ class RunList(ListView):
         """Return visible runs."""
         return runs_seen(Sight.of(caller_of(request)))
 
-    def places(self, request: Request) -> Places | None:
+    def places(self, request: Request) -> Sequence[Places]:
         """Return the projects that the caller sees."""
         return project_places(request)
 

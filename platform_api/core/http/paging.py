@@ -4,12 +4,14 @@ Lists are ordered by id, newest first, unless they declare other columns; UUIDv7
 and opaque: it is good for the caller whom it was given to, for this list, filtered and sorted so.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib.postgres.expressions import ArraySubquery
+from django.contrib.postgres.fields import ArrayField
 from django.core import signing
 from django.db.models import Func, OuterRef, Q, QuerySet, UUIDField
 from rest_framework.request import Request
@@ -106,7 +108,7 @@ PAGING_PARAMETERS = (
 
 @dataclass(frozen=True, kw_only=True)
 class Places:
-    """Where rows lie, where an index sorts those of each place, and none those of several together.
+    """Places where rows lie, where an index sorts those of each place, and none those of several together.
 
     Attributes:
         rows: The places that count, e.g. the projects that the caller sees.
@@ -117,14 +119,14 @@ class Places:
     column: str
 
 
-def page_of(queryset: QuerySet[Any], request: Request, order: Order, *, places: Places | None = None) -> Page:
+def page_of(queryset: QuerySet[Any], request: Request, order: Order, *, places: Sequence[Places] = ()) -> Page:
     """Return the page that the query asks for, in one query.
 
     Args:
         queryset: The rows.
         request: The call; says which page.
         order: Of the rows.
-        places: Where they lie; None where one index has them all in their order.
+        places: Where they lie, each row in one at least; none where one index has them all in their order.
 
     Raises:
         CursorInvalidError: The cursor is not one of this list.
@@ -147,21 +149,28 @@ def page_of(queryset: QuerySet[Any], request: Request, order: Order, *, places: 
     )
 
 
-def _picked(rows: QuerySet[Any], order: Order, limit: int, places: Places | None) -> QuerySet[Any]:
+def _picked(rows: QuerySet[Any], order: Order, limit: int, places: Sequence[Places]) -> QuerySet[Any]:
     """Return the rows of a page, and some more perhaps, whose ids were found in indexes before anything is joined.
 
     Told to sort what it has joined, PostgreSQL may join all rows first: of a million, that took half a minute. As many
     of each place as the page can hold are enough, and are found in a moment wherever the page is. Their ids are given
     as an array: with ``IN``, they are but one more table to join.
     """
-    if places is None:
+    if not places:
         return rows.filter(Among("pk", ArraySubquery(order.sorted(rows).values("pk")[:limit])))
+    picked = [_of_each(rows, order, limit, each) for each in places]
+    together = Func(*picked, template="(%(expressions)s)", arg_joiner=" || ", output_field=ArrayField(UUIDField()))
+    return rows.filter(Among("pk", together))
+
+
+def _of_each(rows: QuerySet[Any], order: Order, limit: int, places: Places) -> ArraySubquery:
+    """Return the ids of the first rows of all places, or, where they are not sorted by their ids, of each of them."""
     of_each = order.sorted(rows.filter(**{places.column: OuterRef("pk")})).values("pk")[:limit]
     found = Func(ArraySubquery(of_each), function="unnest", output_field=UUIDField())
     ids = places.rows.annotate(found=found).order_by().values("found")
     if order.column == "pk":
         ids = ids.order_by("-found" if order.is_descending else "found")[:limit]
-    return rows.filter(Among("pk", ArraySubquery(ids)))
+    return ArraySubquery(ids)
 
 
 def _limit(request: Request) -> int:

@@ -1,7 +1,7 @@
 """What all lists have in common; a view says which rows, which shape, which filters and which orders."""
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import msgspec
@@ -87,9 +87,9 @@ class ListView(APIView):
         """Return the rows that the caller may see; given are the values of filters that name no column themselves."""
         raise NotImplementedError
 
-    def places(self, request: Request) -> Places | None:
+    def places(self, request: Request) -> Sequence[Places]:
         """Return where the rows lie, where no one index has them all in their order."""
-        return None
+        return ()
 
     def prepare(self, rows: list[Any]) -> None:
         """Look up what all rows of a page need, at once."""

@@ -1,6 +1,6 @@
 """The audit trail as auditors and admins of teams read it. It needs roles, so it is answered here and not in audit."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,12 +13,13 @@ from rest_framework.request import Request
 from platform_api.audit.models import AuditEvent, Outcome
 from platform_api.audit.selectors.events import events_readable
 from platform_api.core.http.filters import MAX_LENGTH, Choice, Filter, FilterInvalidError, Text, between, shorten
+from platform_api.core.http.paging import Places
 from platform_api.core.http.views import ListView
 from platform_api.core.ids import PREFIX_OF_KIND, Prefix, UnknownIdError, read, show
 from platform_api.core.shapes import EventId, Shape
 from platform_api.tenancy.api.permissions import caller_of
 from platform_api.tenancy.models.scopes import Scope
-from platform_api.tenancy.selectors.projects import RoleMissingError, audit_scope
+from platform_api.tenancy.selectors.projects import RoleMissingError, audit_places, audit_scope
 
 
 class ActorShape(Shape):
@@ -142,6 +143,14 @@ class AuditEventList(ListView):
             RoleMissingError: The caller may read nobody's.
         """
         return events_readable(**audit_scope(caller=caller_of(request)))
+
+    def places(self, request: Request) -> Sequence[Places]:
+        """Return the teams and projects whose events these are."""
+        places = audit_places(caller=caller_of(request))
+        if places is None:
+            return ()
+        teams, projects = places
+        return Places(rows=teams, column="team_id"), Places(rows=projects, column="project_id")
 
     def show(self, row: AuditEvent) -> EventShape:
         """Return one event in its shape."""

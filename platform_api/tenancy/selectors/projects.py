@@ -90,6 +90,19 @@ class AuditScope(TypedDict):
     project_ids: list[UUID]
 
 
+def audit_places(*, caller: Caller) -> tuple[QuerySet[Team], QuerySet[Project]] | None:
+    """Return the teams and the projects whose events a caller may read; None for everybody's.
+
+    Raises:
+        RoleMissingError: Nobody's.
+    """
+    scope = audit_scope(caller=caller)
+    if scope["is_overseer"]:
+        return None
+    teams, projects = Team.objects.filter(pk__in=scope["team_ids"]), Project.objects.filter(pk__in=scope["project_ids"])
+    return teams, projects
+
+
 def audit_scope(*, caller: Caller) -> AuditScope:
     """Return whose events a caller may read: everybody's, or those of the teams and projects that they administer.
 
