@@ -19,7 +19,7 @@ ALLOWED_CONTROLS = frozenset("\t\n\r")
 
 
 _ODD_NUMBERS = (
-    re.compile(rb'": *-?(?:\d+[.eE]|\d{19}|[NI])'),  # a member that is no whole number of up to 18 digits
+    re.compile(rb'" *: *-?(?:\d+[.eE]|\d{19}|[NI])'),  # a member that is no whole number of up to 18 digits
     re.compile(rb"\[ *-?[\dNI]"),  # any in a list
     re.compile(rb", *-?[\dNI]"),
 )

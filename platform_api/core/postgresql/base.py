@@ -194,6 +194,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def statement_cursor(self) -> CursorWrapper:
         """Return a cursor for texts that never change."""
+        self.close_if_health_check_failed()
         self.ensure_connection()
         cursor = StatementCursor(self.connection, self.transaction_scope)
         made: CursorWrapper = self._prepare_cursor(cursor)  # type: ignore[attr-defined]  # the stub lacks it

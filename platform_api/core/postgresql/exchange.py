@@ -112,10 +112,14 @@ _known: "WeakKeyDictionary[psycopg.Connection[Any], _Known]" = WeakKeyDictionary
 
 @dataclass(frozen=True)
 class _Context:
-    """What psycopg's reader of results asks for."""
+    """What psycopg's reader of results asks for.
+
+    It holds on to a connection that it is given, which would then never be let go. It needs none: connections are in
+    UTF-8 and in UTC, and that is what it takes for granted otherwise.
+    """
 
     adapters: AdaptersMap
-    connection: psycopg.Connection[Any]
+    connection: None = None
 
 
 def exchange(
@@ -135,7 +139,7 @@ def exchange(
     """
     known = _known.get(connection)
     if known is None:
-        known = _known[connection] = _Known(reader=Transformer(_Context(adapters(), connection)))
+        known = _known[connection] = _Known(reader=Transformer(_Context(adapters())))
     result = _sent(connection, known, text, values)
     if result.status == ExecStatus.FATAL_ERROR and _sqlstate(result) in STALE:
         known.prepared.clear()
@@ -145,6 +149,7 @@ def exchange(
         return []
     known.reader.set_pgresult(result)
     rows: list[tuple[Any, ...]] = known.reader.load_rows(0, result.ntuples, tuple)
+    known.reader.set_pgresult(None)
     return rows
 
 

@@ -40,6 +40,7 @@ locked AS MATERIALIZED (
     ) AS quota
 ),
 taken AS (
+    -- The count is looked at before anything is read here: the quotas are locked, and the scope is set, by then.
     UPDATE quota SET reserved = reserved + requested FROM locked
     WHERE id = locked.quota_id AND reserved + used + requested <= "limit" AND (SELECT count(*) = 4 FROM locked)
     RETURNING turn, id, kind, scope_name, reserved, used, "limit", requested, entry_id

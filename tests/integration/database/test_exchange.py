@@ -1,5 +1,7 @@
 """The short way to PostgreSQL gives what psycopg's own cursor does, and leaves to it what it does not know."""
 
+import gc
+import weakref
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
@@ -112,6 +114,16 @@ def test_a_rollback_with_which_psycopg_forgets_what_was_prepared_is_no_harm(line
     line.execute("DEALLOCATE ALL")
     assert run(line, "SELECT $1::int", 2) == [(2,)]
     assert run(line, "SELECT 1 + $1::int", 2) == [(3,)]
+
+
+def test_a_connection_is_let_go_with_all_that_was_known_of_it(committing_database: str) -> None:
+    with databases.connected("DATABASE_OWNER_URL", committing_database) as line:
+        line.autocommit = True
+        assert run(line, "SELECT $1::timestamptz", datetime(2026, 11, 30, tzinfo=UTC))
+        remembered = weakref.ref(line)
+    del line
+    gc.collect()
+    assert remembered() is None
 
 
 def test_a_server_that_is_gone_is_told_as_such(line: psycopg.Connection[Any]) -> None:
