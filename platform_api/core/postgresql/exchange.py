@@ -154,14 +154,11 @@ def exchange(
 
 
 def _sent(connection: psycopg.Connection[Any], known: _Known, text: str, values: Sequence[Any]) -> PGresult:
-    prepared = known.prepared.get(text)
-    if prepared is None:
-        prepared = _Prepared(b"slipway_%d" % next(known.numbers))
-        written = prepared.written(values)  # first: what psycopg has to write is not prepared here
+    prepared = known.prepared.get(text) or _Prepared(b"slipway_%d" % next(known.numbers))
+    written = prepared.written(values)  # first: what psycopg has to write is not prepared here
+    if text not in known.prepared:
         _require(connection, connection.pgconn.prepare(prepared.name, text.encode()))
         known.prepared[text] = prepared
-    else:
-        written = prepared.written(values)
     # The stub does not know that a value may be None, which is how NULL is sent.
     return connection.pgconn.exec_prepared(prepared.name, written, prepared.formats)  # type: ignore[arg-type]
 

@@ -37,6 +37,16 @@ def test_what_is_not_used_is_let_go_when_the_bucket_has_regained_it() -> None:
     assert held.take("a", RATE) is None
 
 
+def test_calls_of_a_fast_rate_are_kept_for_a_second_and_no_longer() -> None:
+    clock, fast = Clock(), Rate(per_minute=60_000, burst=1000)
+    held = Leases(clock=clock)
+    held.keep("a", fast, taken=4, full_in=4 * fast.interval)
+    clock.now = SECOND - 1
+    assert held.take("a", fast) is not None
+    clock.now += 1
+    assert held.take("a", fast) is None
+
+
 def test_calls_of_one_holder_or_rate_are_no_others() -> None:
     held = Leases(clock=Clock())
     held.keep("a", RATE, taken=2, full_in=2 * RATE.interval)
