@@ -146,24 +146,9 @@ class Decision:
         return self.verdict.outcome
 
     @property
-    def policy_set(self) -> SetAnswer:
-        """Which set answered."""
-        return self.verdict.policy_set
-
-    @property
-    def results(self) -> tuple[PolicyResult, ...]:
-        """By policy, in the set's order."""
-        return self.verdict.results
-
-    @property
     def denials(self) -> tuple[dict[str, Any], ...]:
         """Findings that refuse, in the shape of a problem document's errors."""
         return self.verdict.denials
-
-    @property
-    def warnings(self) -> tuple[dict[str, Any], ...]:
-        """Findings that do not, in the same shape."""
-        return self.verdict.warnings
 
     @property
     def is_denied(self) -> bool:

@@ -39,7 +39,7 @@ def test_a_decision_is_kept_with_the_set_that_made_it(policy_helper: PolicyHelpe
     decision = decided(reason="")
     row = record(decision)
     assert (row.stage, row.set_id, row.set_version, row.set_digest) == (
-        "request", "default", 1, decision.policy_set.digest,
+        "request", "default", 1, decision.verdict.policy_set.digest,
     )  # fmt: skip
     assert (row.subject_type, row.subject_id, row.project_id) == ("provisioning_request", SUBJECT, PROJECT)
     assert row.outcome == "warn"

@@ -22,8 +22,8 @@ from tests.policies import PolicyHelper, ask, wait_until
 
 def assert_engine_error(decision: Decision) -> None:
     assert decision.outcome == PolicyOutcome.ERROR
-    assert not decision.results
-    assert not decision.warnings
+    assert not decision.verdict.results
+    assert not decision.verdict.warnings
     (denial,) = decision.denials
     assert (denial["code"], denial["level"]) == ("policy_engine_error", "hard_mandatory")
     assert denial["detail"]
@@ -37,11 +37,11 @@ def test_an_ask_that_nothing_objects_to_is_allowed_by_every_policy(policy_helper
     decision = decide()
     assert decision.outcome == PolicyOutcome.ALLOW
     assert not decision.is_denied
-    assert (decision.denials, decision.warnings) == ((), ())
-    assert decision.policy_set.name == "default@1"
-    assert decision.policy_set.digest.startswith("sha256:")
-    assert {result.outcome for result in decision.results} == {PolicyOutcome.ALLOW}
-    assert len(decision.results) == 7
+    assert (decision.denials, decision.verdict.warnings) == ((), ())
+    assert decision.verdict.policy_set.name == "default@1"
+    assert decision.verdict.policy_set.digest.startswith("sha256:")
+    assert {result.outcome for result in decision.verdict.results} == {PolicyOutcome.ALLOW}
+    assert len(decision.verdict.results) == 7
     policy_require(decision)
 
 
@@ -57,7 +57,7 @@ def test_a_denial_has_the_shape_of_a_problem_documents_errors(policy_helper: Pol
             "remedy": "Choose a plan of fewer than 8 points.",
         },
     )  # fmt: skip
-    assert [(found["code"], found["policy"], found["level"]) for found in decision.warnings] == [
+    assert [(found["code"], found["policy"], found["level"]) for found in decision.verdict.warnings] == [
         ("policy_warning", "reason_given", "advisory")
     ]
 

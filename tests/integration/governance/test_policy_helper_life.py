@@ -26,7 +26,7 @@ def test_nothing_of_the_environment_is_visible_to_a_rule(tmp_path: Path, setting
     helper = PolicyHelper(tmp_path, policies_write(tmp_path)).start(DATABASE_URL="postgresql://s3cret", HOME="/root")
     settings.POLICY_SOCKET = helper.socket
     try:
-        (seen,) = decide().warnings
+        (seen,) = decide().verdict.warnings
     finally:
         helper.stop()
     assert "regocpp_version" in seen["detail"]  # it is opa.runtime() that was looked at
@@ -47,13 +47,13 @@ def test_it_ends_when_asked_to_and_leaves_nothing(helper: PolicyHelper) -> None:
 
 
 def test_a_changed_set_is_loaded_when_told_to_and_connections_stay(helper: PolicyHelper) -> None:
-    before = until_judged().policy_set
+    before = until_judged().verdict.policy_set
     line = policy_client._lines.line
     policies_write(helper.policies.parent, manifest=MANIFEST.replace("version: 3", "version: 4"))
-    assert until_judged().policy_set == before
+    assert until_judged().verdict.policy_set == before
     helper.reload()
-    wait_until(lambda: decide().policy_set.version == 4, "the new set")
-    assert decide().policy_set.digest != before.digest
+    wait_until(lambda: decide().verdict.policy_set.version == 4, "the new set")
+    assert decide().verdict.policy_set.digest != before.digest
     assert policy_client._lines.line is line
 
 
@@ -61,7 +61,7 @@ def test_a_set_that_cannot_be_used_leaves_the_old_one_in_force(helper: PolicyHel
     policies_write(helper.policies.parent, manifest="id: broken")
     helper.reload()
     wait_until(lambda: "the policy set stays as it was" in helper.log.read_text(), "the refusal")
-    assert decide().policy_set.name == "tests@3"
+    assert decide().verdict.policy_set.name == "tests@3"
 
 
 BROKEN: list[tuple[Callable[[Path], object], str]] = [
