@@ -13,7 +13,8 @@ from django.db import DatabaseError, close_old_connections, connection
 from platform_api.core.connections import connect_apart
 from provisioning.dispatch import CHANNEL
 from provisioning.hints import hints_send
-from provisioning.services.reconcile import reconcile, runs_to_hint, runs_unhint
+from provisioning.services.hinting import runs_to_hint, runs_unhint
+from provisioning.services.reconcile import reconcile
 
 logger = logging.getLogger(__name__)
 

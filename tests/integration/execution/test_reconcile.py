@@ -12,7 +12,7 @@ from platform_api.audit.models import AuditEvent
 from platform_api.core.callers import Caller, system_caller
 from platform_api.terraform.testing import Script, state_make
 from provisioning.models import ProvisioningRequest, Resource, Run
-from provisioning.services import reconcile as reconciling
+from provisioning.services import reaping
 from provisioning.services.execution.carrying import MAX_ATTEMPTS, run_carry_out
 from provisioning.services.execution.claims import (
     Claim,
@@ -23,8 +23,9 @@ from provisioning.services.execution.claims import (
     run_move,
 )
 from provisioning.services.execution.records import UNKNOWN, state_store
+from provisioning.services.hinting import HINT_SECONDS, runs_to_hint
 from provisioning.services.intents import run_make_missing
-from provisioning.services.reconcile import HINT_SECONDS, reconcile, runs_to_hint
+from provisioning.services.reconcile import reconcile
 from provisioning.states import RequestStatus, ResourceStatus, RunStatus
 from tests import databases
 from tests.factories import OUTPUTS, Orders, run_insert, run_of, worker_make
@@ -285,14 +286,14 @@ def test_a_run_that_cannot_be_settled_stops_no_other(
     for run in (broken, sound):
         claimed(run)
         expire(run)
-    before = reconciling._move
+    before = reaping._move
 
     def move(caller: Caller, run: Run, to: RunStatus, **changes: object) -> None:
         if run.pk == broken.pk:
             raise RuntimeError("It cannot be moved.")
         before(caller, run, to, **changes)
 
-    monkeypatch.setattr(reconciling, "_move", move)
+    monkeypatch.setattr(reaping, "_move", move)
     assert reconcile() == 1
     assert (run_of(broken.pk).status, run_of(sound.pk).status) == (RunStatus.PLANNING, RunStatus.PENDING)
     assert f"run {broken.pk} could not be taken" in caplog.text

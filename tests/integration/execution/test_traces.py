@@ -16,7 +16,7 @@ from provisioning import tasks
 from provisioning.hints import hints_send
 from provisioning.models import LogLine
 from provisioning.services.execution.carrying import run_carry_out
-from provisioning.services.reconcile import runs_to_hint
+from provisioning.services.hinting import runs_to_hint
 from tests.factories import Orders, worker_make
 
 pytestmark = pytest.mark.django_db

@@ -1,0 +1,39 @@
+"""Which waiting runs workers are told of, and when again."""
+
+from collections.abc import Sequence
+
+from provisioning.models import Run
+from provisioning.states import RunStatus
+
+HINT_SECONDS = 10
+"""A run is hinted at so often at most: a worker that has not taken it by then has lost the hint."""
+
+# One statement, because each round trip stands between an order and its worker.
+_TO_HINT = """
+UPDATE run SET hinted_at = clock_timestamp() WHERE id IN (
+    SELECT id FROM run
+    WHERE status = 'pending' AND not_before <= clock_timestamp()
+      AND (hinted_at IS NULL OR hinted_at <= clock_timestamp() - make_interval(secs => %(hint_seconds)s))
+    ORDER BY priority, id
+    LIMIT greatest(0, %(slots)s - (
+        SELECT count(*) FROM run WHERE status = 'pending' AND not_before <= clock_timestamp()
+          AND hinted_at > clock_timestamp() - make_interval(secs => %(hint_seconds)s)))
+    FOR NO KEY UPDATE SKIP LOCKED
+)
+RETURNING id, priority, correlation_id, traceparent
+"""
+
+
+def runs_to_hint(*, slots: int) -> list[Run]:
+    """Mark and return waiting runs that workers shall be told of.
+
+    Args:
+        slots: Hints that may be on their way at once: what the workers can take. More would only pile up in the broker.
+    """
+    values = {"slots": slots, "hint_seconds": float(HINT_SECONDS)}
+    return sorted(Run.objects.raw(_TO_HINT, values), key=lambda run: (run.priority, run.pk))
+
+
+def runs_unhint(runs: Sequence[Run]) -> None:
+    """Forget the marks of runs that no worker was told of after all, so that the next sweep tells of them again."""
+    Run.objects.filter(pk__in=[run.pk for run in runs], status=RunStatus.PENDING).update(hinted_at=None)
