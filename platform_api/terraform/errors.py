@@ -58,7 +58,7 @@ def _known(pattern: str, kind: FailureKind, code: str, remedy: str) -> _Known:
     return _Known(pattern=re.compile(pattern, re.IGNORECASE | re.DOTALL), kind=kind, code=code, remedy=remedy)
 
 
-_AGAIN = "Nothing needs to be done; the run is tried again."
+_AGAIN = "As a rule it passes by itself."
 _OPERATORS = "The platform's operators must look at it; the run can be repeated afterwards."
 
 # The first line that fits a diagnostic's summary and detail counts; the particular stands before the general.

@@ -31,7 +31,7 @@ DOWN = Failure(
     kind=FailureKind.RETRYABLE,
     code="target_unreachable",
     summary="the fleet's PostgreSQL does not answer",
-    remedy="Nothing needs to be done; the run is tried again.",
+    remedy="As a rule it passes by itself.",
 )
 """A failure that may pass by itself."""
 

@@ -17,7 +17,7 @@ from catalog.api.outdated import outdated_mark
 from catalog.selectors.connections import ConnectionMissingError
 from catalog.selectors.outdated import outdated_of
 from platform_api.core.callers import Caller
-from platform_api.core.conditions import Seen
+from platform_api.core.conditions import WHATEVER, Seen
 from platform_api.core.errors import RequestRefusedError, SlipwayError
 from platform_api.core.http.conditions import IF_MATCH, IF_NONE_MATCH, seen_of, shown, tag_of
 from platform_api.core.http.document.headers import OUTDATED
@@ -27,7 +27,7 @@ from platform_api.core.http.paging import Places
 from platform_api.core.http.shapes import body_judge, body_read, shape_response
 from platform_api.core.http.views import ListView
 from platform_api.core.http.waiting import LOOK_AGAIN, WAIT, Held, held, wait_seconds
-from platform_api.core.ids import Prefix, UnknownIdError
+from platform_api.core.ids import Prefix, UnknownIdError, parse
 from platform_api.core.shapes import Body
 from platform_api.idempotency.api.keys import KEY_PARAMETER, REPLAYED, order_key_of
 from platform_api.tenancy.api.permissions import caller_of
@@ -40,7 +40,7 @@ from provisioning.models.environments import DEFAULT_NAME
 from provisioning.selectors.resources import request_get, requests_seen
 from provisioning.selectors.shapes import RequestShape, request_shape
 from provisioning.services.environments.ensuring import EnvironmentClosedError, EnvironmentClosingError
-from provisioning.services.ordering.asks import Answer, Change, Exchange, NewResource
+from provisioning.services.ordering.asks import Answer, Change, Exchange, NewResource, Retry
 from provisioning.services.ordering.changing import (
     DeleteProtectedError,
     PartOfEnvironmentError,
@@ -49,6 +49,7 @@ from provisioning.services.ordering.changing import (
     resource_change,
 )
 from provisioning.services.ordering.provisioning import NameTakenError, QuotaContendedError, resource_order
+from provisioning.services.ordering.retrying import RequestNotFailedError, RequestOvertakenError, request_retry
 from provisioning.services.resources import CredentialsNoneError, CredentialsNotReadyError, NotOwnerError
 from provisioning.states import FINAL_REQUEST, Operation, RequestStatus
 
@@ -98,6 +99,12 @@ PROVISION_REFUSED: Raises = (
     *(EnvironmentClosedError, EnvironmentClosingError),
 )
 """What an ask is refused with, by its operation."""
+RETRY_REFUSED: Raises = (
+    *ROTATE_REFUSED,
+    *(PartOfEnvironmentError, DeleteProtectedError, EnvironmentClosingError),
+    *(RequestNotFailedError, RequestOvertakenError),
+)
+"""What a retry of any operation is refused with."""
 
 SUBMITTED_WITH = ("Location", "Content-Location", "ETag", REPLAYED, *OUTDATED)
 """Headers of the answer to an ask."""
@@ -305,3 +312,41 @@ class RequestDetail(APIView):
         end = _held(request, request_id, seconds=wait_seconds(request))
         response = shown(request, request_shape(end.found), headers=end.headers)
         return outdated_mark(response, outdated_of(end.found.offering_version))
+
+
+class RetryBody(Body):
+    """Why it is asked for again; what is left out is the request's own."""
+
+    reason: Reason = ""
+    ticket: Ticket | None = None
+
+
+class RequestRetry(APIView):
+    """Asks again for what came to nothing."""
+
+    scopes: ClassVar[dict[str, Scope]] = {"POST": Scope.REQUESTS_WRITE}
+
+    @operation(
+        "request_retry",
+        request=RetryBody,
+        responses={200: RequestShape, 202: RequestShape},
+        parameters=[KEY_PARAMETER, WAIT],
+        raises=RETRY_REFUSED,
+        headers=SUBMITTED_WITH,
+    )
+    def post(self, request: Request, request_id: str) -> HttpResponse:
+        """Ask again for what a request came to nothing with: a new request for the same resource.
+
+        It has the operation, the parameters, the plan and the version of the one that failed or was canceled, also
+        where these can be ordered no longer, and goes on with what is there already: a ``provision`` that left
+        something is finished by an ``update``. Policies and quota are asked anew.
+
+        Only the newest request of a resource is retried, and only while something is left of the resource: where a
+        first ``provision`` left nothing, order it again.
+        """
+        parse(Prefix.PROVISIONING_REQUEST, request_id)  # what can be no id is not found; it is no fault of a body
+        body, seconds = body_read(RetryBody, request.data), wait_seconds(request)
+        asked = {"operation": "retry", "request": request_id, "reason": body.reason, "ticket": body.ticket}
+        exchange = exchange_of(request, route="requests", body=asked, seen=WHATEVER)
+        ask = Retry(request=request_id, reason=body.reason, ticket=body.ticket)
+        return answer_response(request_retry(ask=ask, exchange=exchange), request=request, seconds=seconds)

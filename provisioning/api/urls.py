@@ -4,7 +4,7 @@ from django.urls import path
 
 from provisioning.api.environments import EnvironmentDetail, EnvironmentList, EnvironmentOfProject
 from provisioning.api.offering_documents import OfferingDocument
-from provisioning.api.requests import RequestDetail, RequestList
+from provisioning.api.requests import RequestDetail, RequestList, RequestRetry
 from provisioning.api.resources import CredentialsRotate, CredentialsView, ResourceDetail, ResourceList
 from provisioning.api.runs import RunCancel, RunDetail, RunList, RunLog
 
@@ -12,6 +12,7 @@ urlpatterns = [
     path("offerings/<str:offering>/openapi", OfferingDocument.as_view(), name="offering-document"),
     path("requests", RequestList.as_view(), name="request-list"),
     path("requests/<str:request_id>", RequestDetail.as_view(), name="request-detail"),
+    path("requests/<str:request_id>/retry", RequestRetry.as_view(), name="request-retry"),
     path("resources", ResourceList.as_view(), name="resource-list"),
     path("resources/<str:resource_id>", ResourceDetail.as_view(), name="resource-detail"),
     path("resources/<str:resource_id>/credentials", CredentialsView.as_view(), name="resource-credentials"),

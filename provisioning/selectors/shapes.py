@@ -103,7 +103,7 @@ class FailureShape(Shape):
     """Whether what was there before still works."""
 
     repeatable: bool
-    """Whether the same ask may succeed next time."""
+    """Whether the same ask may succeed next time without anybody changing it: `POST /api/v1/requests/{id}/retry`."""
 
     objects_left: list[str]
     """What an apply that did not end well left on the target."""
@@ -291,6 +291,11 @@ class ResourceShape(Shape):
 def request_url(request_id: UUID) -> str:
     """Return where a request is."""
     return f"/api/v1/requests/{show(Prefix.PROVISIONING_REQUEST, request_id)}"
+
+
+def retry_url(request_id: UUID) -> str:
+    """Return where a request that came to nothing is asked for again."""
+    return f"{request_url(request_id)}/retry"
 
 
 def resource_url(resource_id: UUID) -> str:

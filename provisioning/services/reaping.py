@@ -17,7 +17,7 @@ from provisioning.services.execution.adoption import WORKER_LOST
 from provisioning.services.execution.claims import RELEASED, ClockTimestamp
 from provisioning.services.execution.endings import RunFailure, resource_lock
 from provisioning.services.execution.limits import MAX_ATTEMPTS, MAX_RECOVERIES
-from provisioning.services.execution.outcomes import canceled, unfulfilled_settle
+from provisioning.services.execution.outcomes import canceled, unfulfilled_settle, way_told
 from provisioning.services.execution.remains import remains_unseen
 from provisioning.services.execution.verifying import verify_ask
 from provisioning.states import LEASED_RUN, RUN_MOVES, WAITING_RUN, ResourceStatus, RunStatus, sources
@@ -35,7 +35,7 @@ LOST = RunFailure(
     code=WORKER_LOST,
     kind="platform",
     detail="The worker was lost while Terraform worked; what it had begun may be half done.",
-    remedy="Repeat the change, which takes over what exists, or deprovision the resource.",
+    remedy="Retry the request, which takes over what exists, or deprovision the resource.",
 )
 
 
@@ -91,6 +91,7 @@ def _settle(caller: Caller, lost: Run) -> None:
 
 def _give_up(caller: Caller, run: Run, failure: RunFailure, *, has_applied: bool, is_canceled: bool) -> None:
     usable = run.resource.status == ResourceStatus.READY and not has_applied
+    failure = way_told(failure, run)
     if run.status == RunStatus.APPLYING:
         _move(caller, run, RunStatus.RECOVERING)
     to = RunStatus.CANCELED if is_canceled else RunStatus.ERRORED

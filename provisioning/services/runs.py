@@ -12,7 +12,7 @@ from provisioning.selectors.resources import run_get
 from provisioning.services.environments.advancing import environment_follow
 from provisioning.services.execution.claims import ClockTimestamp
 from provisioning.services.execution.endings import RunFailure, resource_lock
-from provisioning.services.execution.outcomes import unfulfilled_settle
+from provisioning.services.execution.outcomes import CANCELED, unfulfilled_settle, way_told
 from provisioning.states import FINAL_RUN, WAITING_RUN, ResourceStatus, RunStatus
 
 
@@ -23,7 +23,7 @@ class RunFinalError(ConflictError):
     title = "The run has ended already"
 
 
-CANCELED = RunFailure(code="canceled", kind="user", detail="It was canceled before it began.", remedy="Order it again.")
+STOPPED = RunFailure(code=CANCELED, kind="user", detail="It was canceled before it began.", remedy="")
 
 
 def run_cancel(*, caller: Caller, run: str, reason: str) -> Run:
@@ -73,15 +73,15 @@ def run_cancel(*, caller: Caller, run: str, reason: str) -> Run:
             reason=reason,
         )
         if is_waiting:
-            usable = locked.resource.status == ResourceStatus.READY
+            usable, failure = locked.resource.status == ResourceStatus.READY, way_told(STOPPED, locked)
             Run.objects.filter(pk=locked.pk).update(
                 status=RunStatus.CANCELED,
                 cancel_requested_at=ClockTimestamp(),
                 cancel_reason=reason,
-                failure=CANCELED.as_json(resource_usable=usable),
+                failure=failure.as_json(resource_usable=usable),
                 finished_at=ClockTimestamp(),
             )
-            unfulfilled_settle(caller, locked, CANCELED, has_applied=False, resource_usable=usable, is_canceled=True)
+            unfulfilled_settle(caller, locked, failure, has_applied=False, resource_usable=usable, is_canceled=True)
         elif locked.cancel_requested_at is None:
             Run.objects.filter(pk=locked.pk).update(cancel_requested_at=ClockTimestamp(), cancel_reason=reason)
     environment_follow(environment_id=locked.resource.environment_id, caller=caller)

@@ -148,6 +148,7 @@ def _sounds(resource: str, names: Mapping[str, str]) -> tuple[Sound, ...]:
             form="deprovision",
             body={"operation": "deprovision", "resource": resource, **confirm, **why},
         ),
+        Sound(operation="request_retry", body=why, ends=(409, "request_not_failed")),
         Sound(operation="resource_update", body=change),
         Sound(operation="resource_deprovision", query=confirm),
         Sound(operation="credentials_reveal", ends=(410, "credentials_already_revealed")),

@@ -149,6 +149,7 @@ API_ROUTES = (
     Route("GET", "/api/v1/requests", LISTING, Scope.REQUESTS_READ),
     Route("POST", "/api/v1/requests", ORDERING, Scope.REQUESTS_WRITE, 202),
     Route("GET", "/api/v1/requests/{request_id}", READING, Scope.REQUESTS_READ),
+    Route("POST", "/api/v1/requests/{request_id}/retry", WRITING, Scope.REQUESTS_WRITE, 202),
     Route("GET", "/api/v1/resources", LISTING, Scope.RESOURCES_READ),
     Route("GET", "/api/v1/resources/{resource_id}", READING, Scope.RESOURCES_READ),
     Route("PATCH", "/api/v1/resources/{resource_id}", WRITING, Scope.REQUESTS_WRITE, 202),

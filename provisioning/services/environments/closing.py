@@ -20,7 +20,8 @@ from provisioning.selectors.resources import deprovisions_live
 from provisioning.services.environments.advancing import contents_lock, environment_follow
 from provisioning.services.environments.ensuring import EnvironmentClosedError, tier_require
 from provisioning.services.intents import run_make_missing
-from provisioning.services.ordering.changing import DeleteProtectedError, deprovision_accept
+from provisioning.services.ordering.changing import DeleteProtectedError
+from provisioning.services.ordering.deprovisioning import deprovision_accept
 from provisioning.states import LIVE_RESOURCE, Desired
 
 REPEAT_SECONDS = 900

@@ -43,6 +43,11 @@ class RunFailure:
     remedy: str
     objects_left: tuple[str, ...] = ()
 
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether the same ask may succeed next time without its owner changing it."""
+        return self.kind in {"retryable", "platform"}
+
     def as_json(self, *, resource_usable: bool) -> dict[str, Any]:
         """Return the failure in the API's shape."""
         return {
@@ -51,7 +56,7 @@ class RunFailure:
             "detail": self.detail,
             "remedy": self.remedy,
             "resource_usable": resource_usable,
-            "repeatable": self.kind in {"retryable", "platform"},
+            "repeatable": self.is_repeatable,
             "objects_left": list(self.objects_left),
         }
 

@@ -14,6 +14,7 @@ canceled           as failed, but the request is ``canceled``
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from django.db import transaction
@@ -23,6 +24,7 @@ from platform_api.core.callers import Caller
 from provisioning.dispatch import runs_notify
 from provisioning.models import Resource, Run
 from provisioning.selectors.quotas import amounts_of, project_facts
+from provisioning.selectors.shapes import retry_url
 from provisioning.services.environments.advancing import environment_follow
 from provisioning.services.execution.claims import RELEASED, Claim, ClockTimestamp, run_move
 from provisioning.services.execution.credentials import credentials_apply, credentials_discard
@@ -36,14 +38,17 @@ from provisioning.services.execution.endings import (
 from provisioning.services.intents import run_make_missing
 from provisioning.states import LIVE_RESOURCE, Desired, Operation, RequestStatus, ResourceStatus, RunStatus
 
+CANCELED = "canceled"
+"""Code of what somebody asked to stop."""
+
 
 def canceled(*, objects_left: tuple[str, ...] = ()) -> RunFailure:
     """Return why a run ended that somebody asked to stop while a worker held it."""
     return RunFailure(
-        code="canceled",
+        code=CANCELED,
         kind="user",
         detail="It was canceled.",
-        remedy="Order it again, or deprovision what is left.",
+        remedy="What is left can be deprovisioned." if objects_left else "",
         objects_left=objects_left,
     )
 
@@ -122,6 +127,7 @@ def run_failed(
         of_resource = ("resource__project__team", "resource__plan", "resource__environment")
         run = Run.objects.select_related(*of_resource).get(pk=claim.run_id)
         usable = run.resource.status == ResourceStatus.READY and not has_applied
+        failure = way_told(failure, run)
         if run.status == RunStatus.APPLYING:
             run_move(claim, RunStatus.RECOVERING)
         run_move(
@@ -136,6 +142,33 @@ def run_failed(
             claim.caller, run, failure, has_applied=has_applied, resource_usable=usable, is_canceled=is_canceled
         )
     environment_follow(environment_id=run.resource.environment_id, caller=claim.caller)
+
+
+def way_told(failure: RunFailure, run: Run) -> RunFailure:
+    """Return a failure that names the call which has it done after all, where the same ask may succeed.
+
+    Args:
+        failure: Why the run did not do what it was for.
+        run: The run, with its resource as it stands before it is settled.
+    """
+    if run.provisioning_request_id is None or not (failure.is_repeatable or failure.code == CANCELED):
+        return failure
+    if _leaves_nothing(run, failure) or _awaits_deprovision(run):
+        way = "To order it again: POST /api/v1/requests."
+    else:
+        way = f"To retry it: POST {retry_url(run.provisioning_request_id)}."
+    return replace(failure, remedy=f"{failure.remedy} {way}".lstrip())
+
+
+def _leaves_nothing(run: Run, failure: RunFailure) -> bool:
+    """Tell whether a resource that was never made is gone with its first run: unless a deprovision ends it then."""
+    return (
+        run.resource.status == ResourceStatus.PENDING and not failure.objects_left and not _awaits_deprovision(run)
+    )
+
+
+def _awaits_deprovision(run: Run) -> bool:
+    return run.resource.desired == Desired.ABSENT and run.operation != Operation.DEPROVISION
 
 
 def unfulfilled_settle(
@@ -155,11 +188,9 @@ def unfulfilled_settle(
         _unverified_settle(caller, run, has_applied=has_applied)
         return
     resource = run.resource
-    left = bool(failure.objects_left)
     is_deprovision = run.operation == Operation.DEPROVISION
-    awaits_deprovision = resource.desired == Desired.ABSENT and not is_deprovision
     credentials_discard(resource.pk)
-    if resource.status == ResourceStatus.PENDING and not left and not awaits_deprovision:
+    if _leaves_nothing(run, failure):
         # A first provision left nothing: its name is free again, and so is its quota.
         resource_end(caller, run.resource, run=run, reason="nothing was made")
     elif has_applied:

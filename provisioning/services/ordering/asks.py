@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 from catalog.selectors.outdated import Outdated
 from platform_api.core.callers import Caller
@@ -50,6 +51,7 @@ class Change:
         confirm: The resource's name, repeated, for a deprovision.
         reason: Why, in the caller's words.
         ticket: Where it is tracked.
+        retry_of: The request that came to nothing, and is asked for again by this one.
     """
 
     operation: str
@@ -58,6 +60,22 @@ class Change:
     version: str | None = None
     parameters: Mapping[str, Any] = field(default_factory=dict)
     confirm: str | None = None
+    reason: str = ""
+    ticket: str | None = None
+    retry_of: UUID | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Retry:
+    """An ask that what another request came to nothing with be done after all.
+
+    Attributes:
+        request: The other one's id.
+        reason: Why, in the caller's words; empty takes the other one's.
+        ticket: Where it is tracked; None takes the other one's.
+    """
+
+    request: str
     reason: str = ""
     ticket: str | None = None
 

@@ -9,51 +9,36 @@ from typing import Any
 
 import msgspec
 from django.db import transaction
-from django.db.models import F
 
 from catalog.selectors.orderables import NotOrderableError, Orderable, defaults_of, orderable_get, orderable_of
 from catalog.selectors.outdated import outdated_of
 from governance.models.quotas import POINTS
 from governance.services.policies import Decision
-from governance.services.quotas import QuotaExceededError, quota_change, quotas_lock
-from platform_api.audit.services.events import event_record
-from platform_api.core.callers import Caller
+from governance.services.quotas import QuotaExceededError, quota_change
 from platform_api.core.errors import ConflictError, RequestRefusedError
 from platform_api.core.ids import Prefix, show
 from platform_api.idempotency.services.keys import StoredAnswer, answer_keep, key_claim
 from platform_api.tenancy.models.roles import Right
 from platform_api.tenancy.selectors.projects import right_require
 from provisioning.dispatch import runs_notify
-from provisioning.models import Component, ProvisioningRequest, Resource, Run
+from provisioning.models import Component, ProvisioningRequest, Resource
 from provisioning.selectors.places import Place
 from provisioning.selectors.quotas import amounts_of
 from provisioning.selectors.resources import deprovisions_live, live_run_of, request_get, resource_get
 from provisioning.selectors.shapes import request_shape, request_url
-from provisioning.services.execution.claims import ClockTimestamp
-from provisioning.services.execution.credentials import credentials_discard
-from provisioning.services.execution.endings import RunFailure, is_unbegun, request_end, resource_lock, unbegun_end
+from provisioning.services.execution.endings import is_unbegun, resource_lock
 from provisioning.services.intents import run_make_missing
 from provisioning.services.ordering.asks import Answer, Change, Exchange
+from provisioning.services.ordering.deprovisioning import deprovision_accept
 from provisioning.services.ordering.judging import denied_refuse, expiry_judge, parameters_judge, policy_ask
 from provisioning.services.ordering.repeating import answer_repeated
-from provisioning.services.ordering.requesting import request_write
+from provisioning.services.ordering.requesting import generation_begin, request_write
 from provisioning.services.resources import CredentialsNotReadyError, credentials_offered_require
 from provisioning.states import (
     LIVE_RESOURCE,
-    LIVE_RUN,
-    WAITING_RUN,
     Desired,
     Operation,
-    RequestStatus,
     ResourceStatus,
-    RunStatus,
-)
-
-DEPROVISIONED = "A deprovision was asked for."
-"""Why a run had to make way."""
-
-FORGONE = RunFailure(
-    code="canceled", kind="user", detail="It was given back before it was begun.", remedy="Order it again."
 )
 
 
@@ -69,7 +54,7 @@ class ResourceGoneError(ConflictError):
 
     code = "already_final"
     title = "The resource is gone"
-    remedy = "Order a new one."
+    remedy = "Order a new one: POST /api/v1/requests."
 
 
 class PartOfEnvironmentError(ConflictError):
@@ -109,10 +94,28 @@ def resource_change(*, ask: Change, exchange: Exchange) -> Answer:
         IdempotencyMismatchError: The key was used for another order.
         IdempotencyInProgressError: A call with this key is being carried out, and takes its time.
     """
+
+    def write() -> ProvisioningRequest:
+        return change_write(ask, exchange, resource_locked(ask, exchange))
+
+    return change_accept(write, exchange=exchange)
+
+
+def change_accept(write: Callable[[], ProvisioningRequest], *, exchange: Exchange) -> Answer:
+    """Accept what is asked of a resource once for each key, and make its run if its turn has come; or change nothing.
+
+    Args:
+        write: Judges it, with the resource locked, and writes its request; it may refuse.
+        exchange: Who asks, and under which key.
+
+    Raises:
+        IdempotencyMismatchError: The key was used for another order.
+        IdempotencyInProgressError: A call with this key is being carried out, and takes its time.
+    """
     try:
         with transaction.atomic():
             key_claim(exchange.order_key)
-            request = _OPERATIONS[ask.operation](ask, exchange)
+            request = write()
             run_make_missing(resource_id=request.resource_id, caller=exchange.caller)
             runs_notify()
             answer = _answer(request, exchange)
@@ -126,8 +129,20 @@ def resource_change(*, ask: Change, exchange: Exchange) -> Answer:
     return answer
 
 
-def _locked(ask: Change, exchange: Exchange) -> Resource:
-    """Return the resource, locked and then read; of two changes at once the second sees what the first did."""
+def change_write(ask: Change, exchange: Exchange, resource: Resource) -> ProvisioningRequest:
+    """Judge a change of a resource that is locked, and write its request."""
+    return _OPERATIONS[ask.operation](ask, exchange, resource)
+
+
+def resource_locked(ask: Change, exchange: Exchange) -> Resource:
+    """Return the resource, locked and then read; of two changes at once the second sees what the first did.
+
+    Raises:
+        UnknownIdError: There is no such resource, or it is not the caller's to see.
+        RoleMissingError: The caller may not change it.
+        VersionMismatchError, IfMatchMissingError: It is not as the caller has seen it, or the caller does not say.
+        ResourceGoneError: It is deprovisioned.
+    """
     found = resource_get(caller=exchange.caller, resource=ask.resource)
     project = found.project
     right_require(
@@ -146,7 +161,13 @@ def _locked(ask: Change, exchange: Exchange) -> Resource:
     return resource
 
 
-def _idle_require(resource: Resource) -> None:
+def idle_require(resource: Resource) -> None:
+    """Refuse to change what a run works on, or what is to go.
+
+    Raises:
+        ResourceBusyError: A run is live.
+        ResourceGoneError: An accepted ask wants it gone.
+    """
     live = live_run_of(resource)
     if live is not None:
         msg = f"Run {show(Prefix.RUN, live.pk)} ({live.operation}) works on it."
@@ -156,9 +177,8 @@ def _idle_require(resource: Resource) -> None:
         raise ResourceGoneError(msg, tenant=resource.project.tenant)
 
 
-def _update(ask: Change, exchange: Exchange) -> ProvisioningRequest:
-    resource = _locked(ask, exchange)
-    _idle_require(resource)
+def _update(ask: Change, exchange: Exchange, resource: Resource) -> ProvisioningRequest:
+    idle_require(resource)
     if is_unbegun(resource):
         msg = f"Resource {resource.name} waits for other components of its environment."
         raise ResourceBusyError(msg, remedy="Wait until it is ready.", tenant=resource.project.tenant)
@@ -173,6 +193,25 @@ def _update(ask: Change, exchange: Exchange) -> ProvisioningRequest:
     expiry_judge(orderable, place)
     kept = resource.parameters if orderable.plan == resource.plan.slug else _set_by_owners(resource)
     parameters = parameters_judge(orderable, ask.parameters, kept=kept, tenant=place.tenant)
+    return update_write(ask, exchange, resource, orderable=orderable, parameters=parameters)
+
+
+def update_write(
+    ask: Change, exchange: Exchange, resource: Resource, *, orderable: Orderable, parameters: Mapping[str, Any]
+) -> ProvisioningRequest:
+    """Ask policies and quota about what a resource shall be, and write the request.
+
+    Args:
+        ask: Why.
+        exchange: Who asks.
+        resource: The resource, locked; no run works on it.
+        orderable: What it will be.
+        parameters: All of them, as they will be.
+
+    Raises:
+        RequestRefusedError: Policy or quota says no.
+    """
+    place = Place.of(resource.environment, project=resource.project)
     decision = _policy(ask, exchange, resource, place=place, orderable=orderable, parameters=parameters)
     try:
         taken = quota_change(
@@ -185,7 +224,7 @@ def _update(ask: Change, exchange: Exchange) -> ProvisioningRequest:
         )
     except QuotaExceededError as error:
         raise RequestRefusedError(errors=error.errors, tenant=place.tenant) from error
-    _intend(resource, Desired.PRESENT)
+    generation_begin(resource, Desired.PRESENT)
     return request_write(
         operation=Operation.UPDATE,
         resource=resource,
@@ -196,6 +235,7 @@ def _update(ask: Change, exchange: Exchange) -> ProvisioningRequest:
         caller=exchange.caller,
         decision=decision,
         taken=taken,
+        retry_of=ask.retry_of,
     )
 
 
@@ -207,18 +247,17 @@ def _set_by_owners(resource: Resource) -> dict[str, Any]:
     }
 
 
-def _rotate(ask: Change, exchange: Exchange) -> ProvisioningRequest:
+def _rotate(ask: Change, exchange: Exchange, resource: Resource) -> ProvisioningRequest:
     """Ask for new credentials: a run of what is there already, whether or not it could still be ordered."""
-    resource = _locked(ask, exchange)
     credentials_offered_require(caller=exchange.caller, resource=resource)
-    _idle_require(resource)
+    idle_require(resource)
     if resource.status == ResourceStatus.PENDING:
         raise CredentialsNotReadyError(tenant=resource.project.tenant)
     present = orderable_of(version=resource.offering_version, plan=resource.plan)
     kept = resource.parameters
     place = Place.of(resource.environment, project=resource.project)
     decision = _policy(ask, exchange, resource, place=place, orderable=present, parameters=kept)
-    _intend(resource, Desired.PRESENT)
+    generation_begin(resource, Desired.PRESENT)
     return request_write(
         operation=Operation.ROTATE,
         resource=resource,
@@ -228,11 +267,11 @@ def _rotate(ask: Change, exchange: Exchange) -> ProvisioningRequest:
         ticket=ask.ticket,
         caller=exchange.caller,
         decision=decision,
+        retry_of=ask.retry_of,
     )
 
 
-def _deprovision(ask: Change, exchange: Exchange) -> ProvisioningRequest:
-    resource = _locked(ask, exchange)
+def _deprovision(ask: Change, exchange: Exchange, resource: Resource) -> ProvisioningRequest:
     if ask.confirm != resource.name:
         finding = {
             "pointer": "#/confirm",
@@ -247,7 +286,9 @@ def _deprovision(ask: Change, exchange: Exchange) -> ProvisioningRequest:
         msg = f"Resource {resource.name} is being deprovisioned."
         raise ResourceBusyError(msg, remedy="Wait until it has ended.", tenant=resource.project.tenant)
     _require_unneeded(resource)
-    return deprovision_accept(caller=exchange.caller, resource=resource, reason=ask.reason, ticket=ask.ticket)
+    return deprovision_accept(
+        caller=exchange.caller, resource=resource, reason=ask.reason, ticket=ask.ticket, retry_of=ask.retry_of
+    )
 
 
 def _require_unneeded(resource: Resource) -> None:
@@ -261,59 +302,6 @@ def _require_unneeded(resource: Resource) -> None:
         )
         msg = f"Resource {resource.name} is needed by: {names}."
         raise PartOfEnvironmentError(msg, remedy=remedy, tenant=resource.project.tenant)
-
-
-def deprovision_accept(*, caller: Caller, resource: Resource, reason: str, ticket: str | None) -> ProvisioningRequest:
-    """Accept that a resource is given back: whatever works on it makes way. Its run is the caller's to make.
-
-    Args:
-        caller: Who asks.
-        resource: The resource, locked, with what its shape needs; no other deprovision of it is under way.
-        reason: Why, in the caller's words.
-        ticket: Where it is tracked.
-    """
-    was_unbegun = is_unbegun(resource)
-    if was_unbegun:
-        quotas_lock(subject_ids=[resource.pk])  # it gives them back at once, and rows are written after quotas
-    _make_way(caller, resource)
-    _intend(resource, Desired.ABSENT)
-    request = request_write(
-        operation=Operation.DEPROVISION,
-        resource=resource,
-        orderable=orderable_of(version=resource.offering_version, plan=resource.plan),
-        parameters=resource.parameters,
-        reason=reason,
-        ticket=ticket,
-        caller=caller,
-    )
-    if was_unbegun:
-        unbegun_end(caller, resource, RequestStatus.CANCELED, FORGONE)
-    return request
-
-
-def _make_way(caller: Caller, resource: Resource) -> None:
-    """Supersede a run that nobody holds; ask one that is held to stop."""
-    live = Run.objects.select_for_update(no_key=True).filter(resource=resource, status__in=LIVE_RUN).first()
-    if live is None:
-        return
-    is_waiting = live.status in WAITING_RUN and live.lease_owner is None
-    event_record(
-        caller=caller,
-        action="run.superseded" if is_waiting else "run.cancel_requested",
-        object_type="run",
-        object_id=live.pk,
-        object_name=f"{live.operation} run",
-        team_id=resource.project.team_id,
-        project_id=resource.project_id,
-        reason=DEPROVISIONED,
-    )
-    if is_waiting:
-        Run.objects.filter(pk=live.pk).update(status=RunStatus.SUPERSEDED, finished_at=ClockTimestamp())
-        live.resource = resource
-        credentials_discard(resource.pk)
-        request_end(caller, live, RequestStatus.CANCELED)
-    elif live.cancel_requested_at is None:
-        Run.objects.filter(pk=live.pk).update(cancel_requested_at=ClockTimestamp(), cancel_reason=DEPROVISIONED)
 
 
 def _policy(
@@ -346,14 +334,6 @@ def _policy(
     return decision
 
 
-def _intend(resource: Resource, desired: Desired) -> None:
-    """Begin a resource's next generation, which the request that is written next is for."""
-    Resource.objects.filter(pk=resource.pk).update(
-        generation=F("generation") + 1, desired=desired, updated_at=ClockTimestamp()
-    )
-    resource.generation += 1
-
-
 def _answer(request: ProvisioningRequest, exchange: Exchange) -> Answer:
     """Return what an accepted ask is answered, with the run that it has or waits for."""
     shown = request_get(caller=exchange.caller, request=show(Prefix.PROVISIONING_REQUEST, request.pk))
@@ -361,7 +341,7 @@ def _answer(request: ProvisioningRequest, exchange: Exchange) -> Answer:
     return Answer(body=body, location=request_url(request.pk), outdated=outdated)
 
 
-_OPERATIONS: Mapping[str, Callable[[Change, Exchange], ProvisioningRequest]] = {
+_OPERATIONS: Mapping[str, Callable[[Change, Exchange, Resource], ProvisioningRequest]] = {
     Operation.UPDATE: _update,
     Operation.ROTATE: _rotate,
     Operation.DEPROVISION: _deprovision,

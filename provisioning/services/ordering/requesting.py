@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
 import msgspec
+from django.db.models import F
 
 from catalog.selectors.orderables import Orderable
 from governance.services.policies import Decision, policy_decision_record
@@ -13,8 +15,17 @@ from platform_api.core import clock, tracing
 from platform_api.core.callers import Caller
 from platform_api.core.ids import Prefix, new_id, show
 from provisioning.models import ProvisioningRequest, Resource
+from provisioning.services.execution.claims import ClockTimestamp
 from provisioning.services.ordering.judging import decision_audited, decisions_shown, taken_shown
-from provisioning.states import Operation, RequestStatus
+from provisioning.states import Desired, Operation, RequestStatus
+
+
+def generation_begin(resource: Resource, desired: Desired) -> None:
+    """Begin a resource's next generation, which the request that is written next is for."""
+    Resource.objects.filter(pk=resource.pk).update(
+        generation=F("generation") + 1, desired=desired, updated_at=ClockTimestamp()
+    )
+    resource.generation += 1
 
 
 def request_write(
@@ -28,6 +39,7 @@ def request_write(
     caller: Caller,
     decision: Decision | None = None,
     taken: Sequence[Taken] = (),
+    retry_of: UUID | None = None,
 ) -> ProvisioningRequest:
     """Write the request of a resource's present generation; its run is made when its turn has come.
 
@@ -41,6 +53,7 @@ def request_write(
         caller: Who asks.
         decision: What the policies said; None where they are not asked.
         taken: What was taken of quotas.
+        retry_of: The request that came to nothing, and is asked for again by this one.
     """
     project, request_id = resource.project, new_id()
     quota, decisions, policy_decision_id, judged = taken_shown(taken), list[dict[str, Any]](), None, None
@@ -94,6 +107,7 @@ def request_write(
             "parameters": dict(parameters),
             "ticket": ticket,
             "quota": quota,
+            **({} if retry_of is None else {"retry_of": show(Prefix.PROVISIONING_REQUEST, retry_of)}),
         },
         reason=reason,
         policy_decision=judged,

@@ -17,9 +17,9 @@ from django.http import HttpResponse
 from platform_api.core.http.document.examples import Example, examples_of
 from platform_api.core.http.document.places import PLACES, example_id
 from platform_api.core.ids import Prefix
-from platform_api.tenancy.models.access import API_ROUTES, Who
+from platform_api.tenancy.models.access import API_ROUTES, Route, Who
 from tests.integration.provisioning.routes import KINDS
-from tests.integration.provisioning.world import World, undone
+from tests.integration.provisioning.world import World, example_of, undone
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 FILES = sorted(CHECKOUT.glob("*/api/examples/*.json")) + sorted(CHECKOUT.glob("platform_api/*/api/examples/*.json"))
@@ -74,7 +74,8 @@ def token_of(world: World) -> str:
 def sent(world: World, example: Example, *, method: str, path: str) -> HttpResponse:
     """Send an example, with the world's things in the place of those that are not there."""
     usual = {name: str(place["example"]) for name, place in PLACES.items()}
-    real = {example_id(prefix): world.ids[name] for name, prefix in KINDS.items() if name.endswith("_id")}
+    ids = world.ids_for(example_of(Route(method.upper(), path, {})))
+    real = {example_id(prefix): ids[name] for name, prefix in KINDS.items() if name.endswith("_id")}
     real[example_id(Prefix.API_TOKEN)] = token_of(world)
     text = json.dumps([path.format(**{**usual, **example.path}), example.query, example.body])
     for id_shown, id_real in real.items():

@@ -24,8 +24,10 @@ from platform_api.tenancy.services.teams import role_grant
 from platform_api.tenancy.services.tokens import token_issue, token_revoke
 from platform_api.tenancy.services.users import user_create
 from provisioning.models import Environment, ProvisioningRequest, Resource, Run
+from provisioning.services.execution.endings import RunFailure
+from provisioning.services.execution.outcomes import run_failed
 from tests import databases
-from tests.integration.provisioning.house import House, ask, resource_of, run_of
+from tests.integration.provisioning.house import House, ask, body_of, carry_out, claim, resource_of, run_of, shown
 from tests.people import TESTS, Person
 from tests.trust import service, trust_rule
 
@@ -35,7 +37,7 @@ CHANGING = ("audit_event", "django_session")
 
 @dataclass(frozen=True)
 class Example:
-    """What a call needs besides the ids in its address."""
+    """What a call needs besides the ids in its address; of these it may name other ones, e.g. another of the world's."""
 
     body: object = None
     query: dict[str, str] = field(default_factory=dict)
@@ -52,6 +54,7 @@ EXAMPLES: dict[str, Example] = {
     "GET /docs/problems/{code}": Example(ids={"code": "not_found"}),
     "GET /api/v1/quotas": Example(query={"project": "checkout"}),
     "POST /api/v1/requests": Example(ask(name="fresh")),
+    "POST /api/v1/requests/{request_id}/retry": Example({}, ids={"request_id": "failed_request_id"}),
     "PATCH /api/v1/resources/{resource_id}": Example({}, headers={"If-Match": "*"}),
     "DELETE /api/v1/resources/{resource_id}": Example(query={"confirm": "orders"}),
 }
@@ -69,6 +72,7 @@ class World:
     Attributes:
         house: Team shop with project checkout (A and A1 of the table), team rivals with project spy.
         live: A resource of A1 with a run that waits.
+        ids: What stands in addresses for things of A1; ``failed_request_id`` is of an update that failed.
     """
 
     def __init__(self, house: House) -> None:
@@ -77,6 +81,7 @@ class World:
         trust_rule(user=service(), project=self.people.checkout)
         self.live = house.ordered(name="invoices", environment="default")
         self.ids = self.ids_of(resource_of(house.orders), run=run_of(self.live))
+        self.ids["failed_request_id"] = self._failed()
         self.theirs = self.ids_of(resource_of(house.spied), run=Run.objects.get(resource=resource_of(house.spied)))
         self.secrets: dict[Who, Person] = {
             who: self._secret(who) for who in Who if who not in {Who.ANONYMOUS, Who.UNSCOPED}
@@ -127,12 +132,26 @@ class World:
     def call(self, route: Route, who: Who, *, client: Client | None = None, **ids: str) -> HttpResponse:
         """Make a call as its example says; ids may differ."""
         example = example_of(route)
-        address = route.path.format(**{**self.ids, **example.ids, **ids})
+        address = route.path.format(**{**self.ids_for(example), **ids})
         options: dict[str, Any] = {"query_params": example.query, "headers": example.headers}
         if example.body is not None:
             options |= {"data": example.body, "content_type": "application/json"}
         method = getattr(client or self.client(who, route), route.method.lower())
         return cast("HttpResponse", method(address, **options))
+
+    def ids_for(self, example: Example) -> dict[str, str]:
+        """Return what stands in addresses of a call."""
+        return {**self.ids, **{name: self.ids.get(value, value) for name, value in example.ids.items()}}
+
+    def _failed(self) -> str:
+        """Return the id of an update of A1 that failed; what it was of is there as before."""
+        resource = self.house.ordered(name="ledger", environment="live")
+        carry_out(resource)
+        why = {"reason": "Fewer will do", "ticket": "SHOP-143"}
+        request = body_of(self.house.change("update", shown(resource), parameters={"connection_limit": 5}, **why))
+        failure = RunFailure(code="broken", kind="platform", detail="It broke.", remedy="Mend it.")
+        run_failed(claim(resource), failure, has_applied=False)
+        return str(request["id"])
 
     def _cookies(self, person: Person) -> SimpleCookie:
         """Log somebody in; the session stands, whatever is taken back of what is done with it."""
