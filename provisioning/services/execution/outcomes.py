@@ -162,9 +162,7 @@ def way_told(failure: RunFailure, run: Run) -> RunFailure:
 
 def _leaves_nothing(run: Run, failure: RunFailure) -> bool:
     """Tell whether a resource that was never made is gone with its first run: unless a deprovision ends it then."""
-    return (
-        run.resource.status == ResourceStatus.PENDING and not failure.objects_left and not _awaits_deprovision(run)
-    )
+    return run.resource.status == ResourceStatus.PENDING and not failure.objects_left and not _awaits_deprovision(run)
 
 
 def _awaits_deprovision(run: Run) -> bool:

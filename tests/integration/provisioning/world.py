@@ -37,7 +37,11 @@ CHANGING = ("audit_event", "django_session")
 
 @dataclass(frozen=True)
 class Example:
-    """What a call needs besides the ids in its address; of these it may name other ones, e.g. another of the world's."""
+    """What a call needs besides the ids in its address.
+
+    Attributes:
+        ids: Those that differ: a value, or the name of another of the world's ids.
+    """
 
     body: object = None
     query: dict[str, str] = field(default_factory=dict)
@@ -147,8 +151,8 @@ class World:
         """Return the id of an update of A1 that failed; what it was of is there as before."""
         resource = self.house.ordered(name="ledger", environment="live")
         carry_out(resource)
-        why = {"reason": "Fewer will do", "ticket": "SHOP-143"}
-        request = body_of(self.house.change("update", shown(resource), parameters={"connection_limit": 5}, **why))
+        change = {"parameters": {"connection_limit": 5}, "reason": "Fewer will do", "ticket": "SHOP-143"}
+        request = body_of(self.house.post("requests", {"operation": "update", "resource": shown(resource), **change}))
         failure = RunFailure(code="broken", kind="platform", detail="It broke.", remedy="Mend it.")
         run_failed(claim(resource), failure, has_applied=False)
         return str(request["id"])

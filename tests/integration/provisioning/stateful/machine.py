@@ -143,6 +143,17 @@ class ApiAgainstModel(RuleBasedStateMachine):
         if answer.status_code == 202:
             self.model.changed(resource, operation, wanted, request=body_of(answer)["id"])
 
+    @precondition(lambda self: self._unfulfilled())
+    @rule(by=who, pick=picks)
+    def retry(self, by: str, pick: int) -> None:
+        """Somebody asks again for what came to nothing."""
+        request = self._pick(self._unfulfilled(), pick)
+        answer = self._post(by, f"requests/{request.id}/retry", {"reason": "The model retries"})
+        self._agree(answer, self.model.retry(by, request))
+        if answer.status_code == 202:
+            plan = request.plan if request.repeats_as == "update" else None
+            self.model.changed(request.resource, request.repeats_as, plan, request=body_of(answer)["id"])
+
     @precondition(lambda self: self.model.requests)
     @rule(by=who, pick=picks)
     def cancel(self, by: str, pick: int) -> None:
@@ -286,6 +297,14 @@ class ApiAgainstModel(RuleBasedStateMachine):
 
     def _waiting(self) -> dict[str, Request]:
         return {key: each for key, each in self.model.requests.items() if each.run == "pending"}
+
+    def _unfulfilled(self) -> dict[str, Request]:
+        """Return requests that came to nothing, of what is there; what is gone says the same every time."""
+        return {
+            key: each
+            for key, each in self.model.requests.items()
+            if each.status in {"failed", "canceled"} and each.resource.status != "deprovisioned"
+        }
 
     def _revealable(self) -> dict[str, Resource]:
         """Return resources of which the model knows what their credentials are: no run is at work on them."""

@@ -50,6 +50,11 @@ class Request:
     is_held: bool = False
 
     @property
+    def repeats_as(self) -> str:
+        """What a retry asks for: what a first order left is there, and is brought to an end."""
+        return "update" if self.operation == "provision" else self.operation
+
+    @property
     def is_live(self) -> bool:
         """Whether its run waits or works."""
         return self.run is not None and self.run not in _FINAL
@@ -208,6 +213,23 @@ class Model:
         if operation == "update":
             resource.held = (reserved + max(POINTS[plan] - reserved - used, 0), used)
         self._ask(resource, request, operation, plan, run="pending")
+
+    def retry(self, person: str, request: Request) -> Verdict:
+        """A request that came to nothing is asked for again."""
+        resource = request.resource
+        rights = self.rights(person, resource.project)
+        if Right.VIEW not in rights:
+            return ABSENT
+        if Right.ORDER not in rights:
+            return NO_ROLE
+        if resource.status == "deprovisioned":
+            return GONE
+        if request.status not in {"failed", "canceled"}:
+            return refused(409, "request_not_failed")
+        if resource.requests[-1] is not request:
+            return refused(409, "request_overtaken")
+        judge: Callable[[str, Resource, str], Verdict] = getattr(self, f"_{request.repeats_as}")
+        return judge(person, resource, request.plan)
 
     def cancel(self, person: str, request: Request) -> Verdict:
         """A run is to stop; at once where it waits."""
