@@ -25,6 +25,7 @@ from platform_api.terraform.errors import Failure, failure_of
 from platform_api.terraform.events import Event
 from platform_api.terraform.spec import Template
 from platform_api.terraform.state import StateVersion
+from provisioning import metrics
 from provisioning.models import PlanFile
 from provisioning.models.logs import LogSource
 from provisioning.selectors.plans import plan_summary_json
@@ -97,6 +98,7 @@ def run_carry_out(worker: Worker, *, hint: UUID | None) -> UUID | None:
         try:
             _Carrier(claim=claim, lease=lease, worker=worker, log=RunLog.resume(claim)).carry()
         except LeaseLostError:
+            metrics.ZOMBIES.inc()
             logger.warning("run %s: epoch %d is not the newest any more; stopped", claim.run_id, claim.epoch)
     return claim.run_id
 
