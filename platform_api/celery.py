@@ -14,7 +14,7 @@ env.preset("DJANGO_SETTINGS_MODULE", "platform_api.settings.production")
 env.preset("SLIPWAY_ROW_SCOPE", "all")  # workers work for everybody; the API has said otherwise before
 
 
-class _Loader(AppLoader):
+class WorkerLoader(AppLoader):
     """Gives a worker a folder for its metrics, before any of them is made."""
 
     def init_worker(self) -> None:
@@ -33,6 +33,6 @@ def _metrics_by_place() -> None:
     values.ValueClass = make(lambda: getattr(current_process(), "index", "main"))  # type: ignore[no-untyped-call]  # untyped
 
 
-app = Celery("slipway", loader=_Loader)
+app = Celery("slipway", loader="platform_api.celery:WorkerLoader")
 app.config_from_object(settings.CELERY)
 app.autodiscover_tasks()

@@ -19,7 +19,8 @@ class RunFigures(Collector):
 
     def describe(self) -> Iterator[GaugeMetricFamily]:
         """Name the gauges without asking the database."""
-        return _families(())
+        yield _readable(is_readable=True)
+        yield from _families(())
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Read the rows. A database that does not answer costs these gauges; all others are told."""
@@ -28,11 +29,15 @@ class RunFigures(Collector):
         except DatabaseError:
             logger.warning("no figures of runs: the database did not answer in time")
             figures = None
-        readable = GaugeMetricFamily("slipway_runs_readable", "Whether the gauges of runs could be read from rows.")
-        readable.add_metric([], float(figures is not None))
-        yield readable
+        yield _readable(is_readable=figures is not None)
         if figures is not None:
             yield from _families(figures)
+
+
+def _readable(*, is_readable: bool) -> GaugeMetricFamily:
+    family = GaugeMetricFamily("slipway_runs_readable", "Whether the gauges of runs could be read from rows.")
+    family.add_metric([], float(is_readable))
+    return family
 
 
 def _families(figures: Sequence[RunFigure]) -> Iterator[GaugeMetricFamily]:
