@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from platform_api.core import row_scope
-from provisioning.states import LIVE_RUN, RunStatus
+from provisioning.states import CLAIMABLE_RUN, LIVE_RUN, RunStatus
 
 TIMEOUT_MS = 2000
 """What the query may take; it takes milliseconds, and nobody's scrape shall hold a connection for long."""
@@ -20,12 +20,15 @@ the dispatcher takes the run one lease later."""
 _FIGURES = """
 SELECT pool, status, count(*),
     coalesce(max(extract(epoch FROM clock_timestamp() - greatest(created_at, not_before)))
-        FILTER (WHERE lease_owner IS NULL AND status = 'pending' AND not_before <= clock_timestamp()), 0)::float8,
+        FILTER (WHERE lease_owner IS NULL AND status IN ({claimable}) AND not_before <= clock_timestamp()), 0)::float8,
     count(*) FILTER (WHERE lease_until < clock_timestamp()),
     count(*) FILTER (WHERE deadline < clock_timestamp() - make_interval(secs => %(patience)s))
 FROM run WHERE status IN ({statuses})
 GROUP BY pool, status
-""".format(statuses=", ".join(f"'{status}'" for status in sorted(LIVE_RUN)))
+""".format(
+    statuses=", ".join(f"'{status}'" for status in sorted(LIVE_RUN)),
+    claimable=", ".join(f"'{status}'" for status in sorted(CLAIMABLE_RUN)),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +37,7 @@ class RunFigure:
 
     Attributes:
         count: How many there are.
-        oldest_seconds: For how long the oldest could have begun; 0 where none waits for a worker.
+        oldest_seconds: For how long the oldest could have been taken by a worker; 0 where none waits for one.
         expired: Those whose worker gave no sign of life for a whole lease, and that nobody has taken yet.
         stalled: Those that are past their deadline by more than ``PATIENCE_LEASES``.
     """

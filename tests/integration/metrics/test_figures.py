@@ -12,7 +12,7 @@ from pytest_django import Settings
 from platform_api.core import clock
 from provisioning.models import Run
 from provisioning.selectors import figures
-from provisioning.services.execution.claims import ClockTimestamp, LeaseTerms, run_claim
+from provisioning.services.execution.claims import RELEASED, ClockTimestamp, LeaseTerms, run_claim, run_move
 from provisioning.states import LIVE_RUN, RunStatus
 from tests import databases
 from tests.factories import Orders
@@ -56,6 +56,19 @@ def test_runs_are_told_by_pool_and_status_and_the_oldest_that_could_begin(commit
     assert 7200 <= page.value("slipway_oldest_waiting_run_seconds", pool="default") < 7300
     assert page.value("slipway_oldest_waiting_run_seconds", pool="of-one-team") < 100
     assert page.value("slipway_leases_expired") == page.value("slipway_runs_without_progress") == 0
+
+
+def test_a_run_whose_apply_has_to_be_recovered_waits_for_a_worker_too(committed_orders: Orders) -> None:
+    run = committed_orders.provision(pool="of-one-team")
+    claim = run_claim(owner="me", pools=[run.pool], terms=LeaseTerms(), plan_seconds=60, run_id=run.pk)
+    assert claim is not None
+    for status in (RunStatus.PLANNED, RunStatus.CONFIRMED, RunStatus.APPLYING, RunStatus.RECOVERING):
+        run_move(claim, status)
+    long_ago = clock.now() - timedelta(hours=1)
+    Run.objects.update(created_at=long_ago, not_before=long_ago)
+    assert scraped().value("slipway_oldest_waiting_run_seconds") == 0
+    Run.objects.update(**RELEASED)
+    assert scraped().value("slipway_oldest_waiting_run_seconds", pool="of-one-team") >= 3600
 
 
 def test_what_nobody_has_ordered_is_told_as_nothing(committed_orders: Orders) -> None:

@@ -18,8 +18,8 @@ def _scripted(**_: Any) -> None:
     from provisioning import tasks
     from tests.factories import worker_make
 
-    tasks.terraform_find = lambda: None  # type: ignore[assignment,return-value]  # nobody looks at it
-    tasks._worker = cache(lambda: worker_make(client=FakeTerraform()))  # type: ignore[assignment]  # the same call
+    client = FakeTerraform()
+    vars(tasks).update(terraform_find=lambda: None, _worker=cache(lambda: worker_make(client=client)))
 
 
 if __name__ == "__main__":

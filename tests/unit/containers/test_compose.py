@@ -129,7 +129,7 @@ def test_the_api_is_passed_all_that_says_who_may_come_and_how_often() -> None:
 
 def test_those_that_tell_metrics_and_no_others_have_the_token_and_publish_no_port_for_them() -> None:
     told = COMPOSE["x-metrics"]
-    watched = {name for name in SERVICES if "metrics_token" in secrets_of(SERVICES[name])}
+    watched = {name for name in SERVICES if "metrics_token" in secrets_of(name)}
     assert watched == {"api", "dispatcher", "worker"}
     for name, service in SERVICES.items():
         environment = service.get("environment", {})

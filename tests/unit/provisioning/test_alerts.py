@@ -7,7 +7,8 @@ from typing import Any, Final
 
 import pytest
 import yaml
-from prometheus_client import CollectorRegistry, generate_latest
+from django.db import DatabaseError
+from prometheus_client import CollectorRegistry, Histogram, generate_latest
 from prometheus_client.metrics import MetricWrapperBase
 
 from platform_api.core import metrics as core
@@ -51,6 +52,11 @@ def ends(status: str, failure_class: str, number: int) -> None:
     metrics.OUTCOMES.labels("provision", status, failure_class).inc(number)
 
 
+def slow(histogram: Histogram, seconds: float) -> None:
+    for _ in range(9):
+        histogram.observe(seconds)
+
+
 def well() -> None:
     """Let a busy hour go by in which nothing is wrong but what users do wrong."""
     calls("2xx", 1000)
@@ -82,13 +88,13 @@ STANDING: Final[list[RunFigure]] = []
 TRIGGERS: Final[dict[str, Callable[[], object]]] = {
     "SlipwayApiFaults": lambda: calls("5xx", 50),
     "SlipwayPoolQueues": lambda: core.POOL.labels("queued").set(1),
-    "SlipwayPolicySlow": lambda: [core.POLICY_SECONDS.observe(0.9) for _ in range(9)],
+    "SlipwayPolicySlow": lambda: slow(core.POLICY_SECONDS, 0.9),
     "SlipwayLimitsFallback": core.RATE_FALLBACKS.inc,
-    "SlipwayQueueWait": lambda: [metrics.QUEUE_WAIT.labels("default").observe(100) for _ in range(9)],
+    "SlipwayQueueWait": lambda: slow(metrics.QUEUE_WAIT.labels("default"), 100),
     "SlipwayRunWaits": stands(oldest_seconds=301.0),
     "SlipwayRunsUnreadable": STANDING.clear,
     "SlipwayDispatcherSilent": lambda: metrics.RECONCILED.set(NOW - 61),
-    "SlipwayReconcileSlow": lambda: [metrics.RECONCILE.observe(9) for _ in range(9)],
+    "SlipwayReconcileSlow": lambda: slow(metrics.RECONCILE, 9),
     "SlipwayBrokerFailures": metrics.BROKER_FAILURES.inc,
     "SlipwayRunsWithoutProgress": stands(stalled=1),
     "SlipwayLeasesNotTaken": stands(expired=1),
@@ -101,7 +107,7 @@ TRIGGERS: Final[dict[str, Callable[[], object]]] = {
 def scrape(monkeypatch: pytest.MonkeyPatch) -> Page:
     def read() -> list[RunFigure]:
         if not STANDING:
-            raise figures.DatabaseError
+            raise DatabaseError
         return STANDING
 
     monkeypatch.setattr(figures, "run_figures", read)
