@@ -46,8 +46,8 @@ def test_callers_that_say_nothing_keep_nobody_out_for_longer_than_the_patience(
     listener: _Listener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(metrics_listener._Page, "timeout", 0.3)
-    silent = [socket.create_connection(listener.server_address[:2]) for _ in range(MOST_CALLS)]
-    with socket.create_connection(listener.server_address[:2]) as one_more:
+    silent = [socket.create_connection(("127.0.0.1", listener.server_address[1])) for _ in range(MOST_CALLS)]
+    with socket.create_connection(("127.0.0.1", listener.server_address[1])) as one_more:
         one_more.settimeout(10)
         assert one_more.recv(1) == b""  # hung up on
 
