@@ -3,6 +3,7 @@
 The slow look is switched off in all of these tests: what a reader sees it was woken for.
 """
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -25,10 +26,13 @@ from platform_api.tenancy.models import ApiToken
 from platform_api.tenancy.models.roles import Role
 from platform_api.tenancy.services.teams import role_revoke
 from platform_api.tenancy.services.tokens import token_revoke
+from platform_api.terraform.events import event_read
+from platform_api.terraform.redaction import Redactor
 from provisioning.models import LogLine
 from provisioning.selectors import logs as reading_logs
 from provisioning.services.execution.claims import RELEASED, Claim, LeaseLostError, LeaseTerms, run_claim, run_move
 from provisioning.services.execution.endings import RunFailure
+from provisioning.services.execution.narrating import Narration
 from provisioning.services.execution.outcomes import run_failed
 from provisioning.services.execution.records import RunLog
 from provisioning.states import RunStatus
@@ -256,6 +260,28 @@ def test_readers_see_one_log_though_its_worker_is_another_in_the_midst(
     got(again)
     assert of(reader.reading) == stored(told) == [(1, "one"), (2, "two"), (3, "three"), (4, "four")]
     assert of(come_back.reading) == stored(told)[2:]
+
+
+def test_no_secret_is_streamed_for_none_is_stored(house: House, told: Told, callers: Callers) -> None:
+    secret = "pw-8c1f'\"\\ü-4d"
+    story, redactor = Narration(told.log), Redactor([secret])
+    line = {"@level": "info", "@message": f"password is {secret}", "type": "log", "@timestamp": "2026-11-21T08:00:00Z"}
+    content = bytearray()
+
+    def follow() -> None:
+        for chunk in asked(house.owner, told.path):
+            content.extend(chunk)
+
+    call = callers.call(follow)
+    until(lambda: room.taken == 1)
+    story.hear(event_read(json.dumps(line), redactor))
+    story.hear(event_read(f"plain {secret}", redactor))
+    story.flush()
+    told.fail()
+    got(call)
+    assert [text for _, text in stored(told)] == ["password is [redacted]", "plain [redacted]"]
+    assert of(read(bytes(content))) == stored(told)
+    assert not any(form in bytes(content).decode() for form in (secret, json.dumps(secret)[1:-1], "8c1f"))
 
 
 def test_a_reader_whose_token_is_revoked_sees_nothing_more(house: House, told: Told, callers: Callers) -> None:
