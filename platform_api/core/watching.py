@@ -67,6 +67,9 @@ class Watch:
             except Error:
                 logger.warning("what is new could not be looked for; tried again in %g s", FAILED_SECONDS)
                 time.sleep(FAILED_SECONDS)
+            except Exception:  # a thread that ended would leave everybody to their own slow looks
+                logger.exception("what is new could not be looked for; tried again in %g s", FAILED_SECONDS)
+                time.sleep(FAILED_SECONDS)
             time.sleep(LOOK_SECONDS)
 
     def _watched(self) -> list[UUID]:

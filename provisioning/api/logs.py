@@ -117,7 +117,9 @@ class RunLog(APIView):
         if last == END:
             if run_followed(caller=caller, run=run_id).status not in FINAL_RUN:
                 raise LastEventInvalidError("The run has not ended yet.")
-            return HttpResponse(status=204)
+            nothing = HttpResponse(status=204)
+            del nothing.headers["Content-Type"]
+            return nothing
         reader = _Reader(run_id, after=after if last is None else int(last))
         return streamed(reader, request=request, caller=caller)
 
