@@ -6,6 +6,7 @@ from catalog.selectors.orderables import orderable_of
 from governance.services.quotas import quotas_lock
 from platform_api.audit.services.events import event_record
 from platform_api.core.callers import Caller
+from provisioning import metrics
 from provisioning.models import ProvisioningRequest, Resource, Run
 from provisioning.services.execution.claims import ClockTimestamp
 from provisioning.services.execution.credentials import credentials_discard
@@ -74,5 +75,6 @@ def _make_way(caller: Caller, resource: Resource) -> None:
         live.resource = resource
         credentials_discard(resource.pk)
         request_end(caller, live, RequestStatus.CANCELED)
+        metrics.run_ended(live.operation, RunStatus.SUPERSEDED)
     elif live.cancel_requested_at is None:
         Run.objects.filter(pk=live.pk).update(cancel_requested_at=ClockTimestamp(), cancel_reason=DEPROVISIONED)
