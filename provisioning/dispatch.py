@@ -2,6 +2,13 @@
 
 from django.db import connection
 
+RUN_FORMAT = 1
+"""What version of a worker the runs need that this release writes: their ``worker_min_version``.
+
+Where a run's rows are to mean something new, the release before teaches workers (``WORKER_VERSION``), and only then is
+this raised: workers of the release before leave such runs alone, and no upgrade stops the others.
+"""
+
 CHANNEL = "runs"
 """What the dispatcher listens to. The ordering statement says the same by itself."""
 

@@ -152,6 +152,13 @@ class PreparedRun(Protocol):
 class TerraformClient(Protocol):
     """Prepares runs."""
 
+    def room_check(self) -> None:
+        """See that there is room for a run, before one is taken.
+
+        Raises:
+            DiskSpaceError: Less than the wanted space is free on the worker's disk.
+        """
+
     def prepare(self, spec: RunSpec) -> AbstractContextManager[PreparedRun]:
         """Make a run's folder, with its provider if it needs one.
 

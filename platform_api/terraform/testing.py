@@ -25,6 +25,7 @@ from platform_api.terraform.journal import Journal
 from platform_api.terraform.plan import PlanAction, PlanChange, PlanObject, PlanSummary
 from platform_api.terraform.spec import RunSpec
 from platform_api.terraform.state import StateVersion
+from platform_api.terraform.workdir import DiskSpaceError
 
 DOWN = Failure(
     kind=FailureKind.RETRYABLE,
@@ -121,6 +122,7 @@ class FakeTerraform:
     Attributes:
         specs: What was prepared, in order.
         calls: ``plan normal``, ``apply`` and the like, in order.
+        is_full: Whether the worker's disk is too full for a run.
     """
 
     def __init__(self, *scripts: Script) -> None:
@@ -132,6 +134,12 @@ class FakeTerraform:
         self._scripts = list(scripts) or [Script()]
         self.specs: list[RunSpec] = []
         self.calls: list[str] = []
+        self.is_full = False
+
+    def room_check(self) -> None:
+        """Find room, unless the disk is full; see `TerraformClient.room_check`."""
+        if self.is_full:
+            raise DiskSpaceError
 
     @contextmanager
     def prepare(self, spec: RunSpec) -> Iterator[PreparedRun]:

@@ -17,6 +17,7 @@ from platform_api.core import correlation
 from platform_api.core.callers import Caller
 from platform_api.core.ids import new_id
 from platform_api.core.judgement import Finding
+from provisioning.dispatch import RUN_FORMAT
 from provisioning.models import ComponentNeed, ProvisioningRequest, Resource, Run
 from provisioning.services.execution.endings import RunFailure, resource_lock, unbegun_end
 from provisioning.states import LIVE_RESOURCE, LIVE_RUN, Desired, Operation, RequestStatus, ResourceStatus, RunStatus
@@ -26,7 +27,8 @@ INSERT INTO run (id, resource_id, provisioning_request_id, project_id, operation
     offering_version_id, plan_id, parameters, pool, priority, not_before, worker_min_version, attempt, cancel_reason,
     steps, plan_digest, correlation_id, traceparent, created_at)
 SELECT %(id)s::uuid, resource_id, id, project_id, operation, %(status)s, generation, offering_version_id, plan_id,
-    parameters, 'default', 100, clock_timestamp(), 1, 0, '', '[]', '', correlation_id, traceparent, clock_timestamp()
+    parameters, 'default', 100, clock_timestamp(), %(format)s, 0, '', '[]', '', correlation_id, traceparent,
+    clock_timestamp()
 FROM provisioning_request WHERE id = %(request)s::uuid
 ON CONFLICT DO NOTHING
 """
@@ -91,7 +93,8 @@ def run_make_missing(*, resource_id: UUID, caller: Caller) -> UUID | None:
         if wanted.operation == Operation.PROVISION and not _wired(own, wanted):
             return None
         run_id = new_id()
-        cursor.execute(_INSERT, {"id": run_id, "status": RunStatus.PENDING.value, "request": wanted.pk})
+        written = {"id": run_id, "status": RunStatus.PENDING.value, "request": wanted.pk, "format": RUN_FORMAT}
+        cursor.execute(_INSERT, written)
         if not cursor.rowcount:
             return None
         with correlation.bound(wanted.correlation_id, traceparent=wanted.traceparent):

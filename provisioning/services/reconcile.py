@@ -7,7 +7,8 @@ pieces could not be. One that fails is logged, met again by the next pass, and s
 
 import logging
 from collections.abc import Callable, Iterable
-from itertools import islice
+from functools import partial
+from itertools import islice, takewhile
 from typing import TypeVar
 from uuid import UUID
 
@@ -31,33 +32,42 @@ BATCH = 50
 """Pieces of one kind that a pass sets right, so that it stays short; the next pass takes the next."""
 
 
-def reconcile() -> int:
-    """Make one pass, and return how many things it set right; keys that nobody repeats any more are forgotten."""
+def _never() -> bool:
+    return False
+
+
+def reconcile(*, should_stop: Callable[[], bool] = _never) -> int:
+    """Make one pass, and return how many things it set right; keys that nobody repeats any more are forgotten.
+
+    Args:
+        should_stop: Asked before each piece; after its first yes what is left is the next pass's, or another's.
+    """
     caller = system_caller("dispatcher")
+    each = partial(_each, should_stop=should_stop)
     lost = dict(runs_lost().values_list("pk", "resource_id").order_by("pk"))
     return (
-        _each(
+        each(
             lost,
             lambda pk: run_reap(run_id=pk, resource_id=lost[pk], caller=caller),
             what="run %s could not be taken from its worker",
         )
-        + _each(
+        + each(
             environments_expired(),
             lambda pk: environment_expire(environment_id=pk, caller=caller),
             what="environment %s has expired and could not be given back",
         )
-        + _each(
+        + each(
             environments_unasked(),
             lambda pk: environment_repeat(environment_id=pk, caller=caller),
             what="environment %s is to go and could not be given back",
         )
-        + _each(environments_unadvanced(), lambda pk: _advance(caller, pk), what="environment %s could not go on")
-        + _each(resources_without_run(), lambda pk: _make(caller, pk), what="resource %s could not get its run")
+        + each(environments_unadvanced(), lambda pk: _advance(caller, pk), what="environment %s could not go on")
+        + each(resources_without_run(), lambda pk: _make(caller, pk), what="resource %s could not get its run")
         + keys_sweep()
     )
 
 
-def _each(items: Iterable[Item], do: Callable[[Item], bool], *, what: str) -> int:
+def _each(items: Iterable[Item], do: Callable[[Item], bool], *, what: str, should_stop: Callable[[], bool]) -> int:
     def is_done(item: Item) -> bool:
         try:
             return do(item)
@@ -66,7 +76,8 @@ def _each(items: Iterable[Item], do: Callable[[Item], bool], *, what: str) -> in
             return False
 
     # Those that fail do not count: so many of them cannot keep a pass from what comes after them.
-    return len(list(islice(filter(is_done, items), BATCH)))
+    wanted = takewhile(lambda _: not should_stop(), items)
+    return len(list(islice(filter(is_done, wanted), BATCH)))
 
 
 def _advance(caller: Caller, environment_id: UUID) -> bool:

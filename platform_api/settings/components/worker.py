@@ -26,3 +26,8 @@ def pools() -> list[str]:
 def lease_seconds() -> int:
     """Return after how many seconds of silence a worker has lost its run."""
     return env.integer("SLIPWAY_LEASE_SECONDS", default=60, minimum=2, maximum=3600)
+
+
+def drain_seconds() -> int:
+    """Return how long a worker that is asked to end lets its runs go on before it hands them over."""
+    return env.integer("SLIPWAY_WORKER_DRAIN_SECONDS", default=600, minimum=0, maximum=86_400)

@@ -37,7 +37,8 @@ class Command(BaseCommand):
         1. Listen on a connection of its own.
         2. On a notification, or each ``SWEEP_SECONDS``: mark waiting runs, send hints.
         3. Each ``RECONCILE_SECONDS``: one pass of the reconciler.
-        4. A database that does not answer is tried again; a broker that does not costs its socket timeout.
+        4. SIGTERM ends between two pieces of that, each of which is committed by itself.
+        5. A database that does not answer is tried again; a broker that does not costs its socket timeout.
         """
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
@@ -60,7 +61,7 @@ class Command(BaseCommand):
             while not self._is_stopping:
                 close_old_connections()
                 if time.monotonic() - reconciled_at >= RECONCILE_SECONDS:
-                    reconcile()
+                    reconcile(should_stop=lambda: self._is_stopping)
                     reconciled_at = time.monotonic()
                 due = runs_to_hint(slots=settings.WORKER_SLOTS)
                 sent = hints_send(due)

@@ -5,10 +5,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import F
 
 from platform_api.core import sealing, tracing
 from platform_api.core.errors import SlipwayError
@@ -25,9 +27,11 @@ from platform_api.terraform.errors import Failure, failure_of
 from platform_api.terraform.events import Event
 from platform_api.terraform.spec import Template
 from platform_api.terraform.state import StateVersion
+from provisioning.dispatch import runs_notify
 from provisioning.models import PlanFile
 from provisioning.models.logs import LogSource
 from provisioning.selectors.plans import plan_summary_json
+from provisioning.services.execution.admission import Admission
 from provisioning.services.execution.adoption import is_in_doubt
 from provisioning.services.execution.claims import (
     RELEASED,
@@ -40,12 +44,14 @@ from provisioning.services.execution.claims import (
     seconds_from_now,
 )
 from provisioning.services.execution.credentials import credentials_ensure, credentials_try
+from provisioning.services.execution.draining import Drain
 from provisioning.services.execution.endings import RunFailure
 from provisioning.services.execution.facts import RunFacts, run_facts, spec_make
 from provisioning.services.execution.leases import Lease
 from provisioning.services.execution.outcomes import canceled, run_applied, run_failed
 from provisioning.services.execution.records import RunLog, objects_left, objects_left_unseen, state_store
 from provisioning.services.execution.templates import TemplateShelf
+from provisioning.services.hinting import run_unhint
 from provisioning.states import RunStatus
 
 logger = logging.getLogger(__name__)
@@ -73,6 +79,7 @@ class Worker:
         templates: Modules made ready on this host.
         pools: Queues that it serves.
         terms: How long its claims hold.
+        drain: Tells when it is to take no more, and when to hand over.
     """
 
     owner: str
@@ -80,16 +87,27 @@ class Worker:
     templates: TemplateShelf
     pools: tuple[str, ...] = ("default",)
     terms: LeaseTerms = field(default_factory=LeaseTerms)
+    drain: Drain = field(default_factory=Drain)
+
+    @cached_property
+    def admission(self) -> Admission:
+        """Whether it takes a run now."""
+        return Admission(client=self.client, drain=self.drain)
 
 
 def run_carry_out(worker: Worker, *, hint: UUID | None) -> UUID | None:
     """Carry out the run of a hint, or whatever waits; return its id, or None where nothing waits.
 
-    1. Claim. Losing the claim is no error: another worker has it.
-    2. Keep the lease from a thread while the steps go on.
-    3. A lost lease ends the work at once and writes nothing: the run is another's. An unforeseen exception ends the run
+    1. See that this worker takes runs; else the hint is given back, for others to be told.
+    2. Claim. Losing the claim is no error: another worker has it.
+    3. Keep the lease from a thread while the steps go on.
+    4. A lost lease ends the work at once and writes nothing: the run is another's. An unforeseen exception ends the run
        as ``internal_error``, and is raised.
     """
+    if not worker.admission.is_open():
+        if hint is not None:
+            run_unhint(hint)
+        return None
     claim = (_claim(worker, hint) if hint else None) or _claim(worker, None)
     if claim is None:
         return None
@@ -121,10 +139,13 @@ class _Carrier:
     log: RunLog
     steps: list[dict[str, Any]] = field(default_factory=list)
     has_applied: bool = False
+    is_for_others: bool = False
 
     def carry(self) -> None:
         try:
             self._carry()
+            if self.is_for_others:  # not before the run's folder is gone: who takes over may work on this host
+                self._hand_over()
         except LeaseLostError:
             raise
         except SlipwayError as error:
@@ -285,6 +306,9 @@ class _Carrier:
         if ending is RunEnding.STOPPED and self.lease.is_cancel_requested:
             self._end(canceled(objects_left=left), is_canceled=True)
             return
+        if ending is RunEnding.STOPPED and not self.lease.is_overdue and self.worker.drain.is_over:
+            self.is_for_others = True
+            return
         what = "said nothing for too long" if ending is RunEnding.SILENT else "did not end in time"
         self._end(
             RunFailure(
@@ -295,6 +319,16 @@ class _Carrier:
                 objects_left=left,
             )
         )
+
+    def _hand_over(self) -> None:
+        """Let another worker go on at once; that this one was shut down costs the run no attempt."""
+        self.log.write("This worker is being shut down; another one goes on.")
+        self.log.flush()
+        to, steps = (RunStatus.RECOVERING, self.steps) if self.has_applied else (RunStatus.PENDING, [])
+        again = {"attempt": F("attempt") - 1, "not_before": ClockTimestamp(), "hinted_at": None}
+        with transaction.atomic():
+            run_move(self.claim, to, steps=steps, **again, **RELEASED)
+            runs_notify()
 
     def _fail(self, failure: Failure, *, left: tuple[str, ...] = ()) -> None:
         detail = _told(failure)
@@ -319,8 +353,11 @@ class _Carrier:
             silence_seconds=SILENCE_SECONDS,
             on_event=self._heard,
             on_state=self._keep_state,
-            should_stop=self.lease.should_stop,
+            should_stop=self._should_stop,
         )
+
+    def _should_stop(self) -> bool:
+        return self.lease.should_stop() or self.worker.drain.is_over
 
     def _heard(self, event: Event) -> None:
         told = {

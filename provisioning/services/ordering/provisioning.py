@@ -25,6 +25,7 @@ from platform_api.core.statements import statement_run
 from platform_api.idempotency.services.keys import IdempotencyInProgressError, is_in_progress
 from platform_api.tenancy.models.roles import Right
 from platform_api.tenancy.selectors.projects import right_require
+from provisioning.dispatch import RUN_FORMAT
 from provisioning.models.generations import ENVIRONMENTS
 from provisioning.selectors.places import Place, PlaceUnknownError, place_get, place_project_get
 from provisioning.selectors.quotas import amounts_of
@@ -287,6 +288,7 @@ def _parameters(submission: _Submission) -> dict[str, Any]:
         "request_id": submission.request_id,
         "resource_id": submission.resource_id,
         "run_id": submission.run_id,
+        "run_format": RUN_FORMAT,
         "event_id": new_id(),
         "team_id": place.project.team_id,
         "project_id": place.project.pk,
