@@ -2,12 +2,8 @@
 
 from django.db import connection
 
-RUN_FORMAT = 1
-"""What version of a worker the runs need that this release writes: their ``worker_min_version``.
-
-Where a run's rows are to mean something new, the release before teaches workers (``WORKER_VERSION``), and only then is
-this raised: workers of the release before leave such runs alone, and no upgrade stops the others.
-"""
+LISTENER = "slipway-listen"
+"""How PostgreSQL's views name the connection on which a dispatcher listens; who counts those counts dispatchers."""
 
 CHANNEL = "runs"
 """What the dispatcher listens to. The ordering statement says the same by itself."""
@@ -17,3 +13,14 @@ def runs_notify() -> None:
     """Wake the dispatchers when the present transaction commits; costs nothing if nobody listens."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_notify(%s, '')", [CHANNEL])
+
+
+def dispatchers_connected() -> int:
+    """Count the dispatchers that listen to this database."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = %s",
+            [LISTENER],
+        )
+        (count,) = cursor.fetchone() or (0,)
+    return int(count)

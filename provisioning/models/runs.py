@@ -15,6 +15,13 @@ from provisioning.states import LEASED_RUN, LIVE_RUN, Operation, RunStatus
 EPOCH_SEQUENCE = "run_epoch_seq"
 """Fencing numbers: each claim draws a higher one, and every write of a worker names the one that it holds."""
 
+RUN_FORMAT = 1
+"""What version of a worker the runs need that this release writes: their ``worker_min_version``.
+
+Where a run's rows are to mean something new, the release before teaches workers (``WORKER_VERSION``), and only then is
+this raised: workers of the release before leave such runs alone, and no upgrade stops the others.
+"""
+
 
 class Run(models.Model):
     """One execution. Who holds ``epoch`` and ``lease_owner`` may write; who writes with an older epoch is a zombie."""

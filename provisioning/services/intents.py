@@ -17,8 +17,8 @@ from platform_api.core import correlation
 from platform_api.core.callers import Caller
 from platform_api.core.ids import new_id
 from platform_api.core.judgement import Finding
-from provisioning.dispatch import RUN_FORMAT
 from provisioning.models import ComponentNeed, ProvisioningRequest, Resource, Run
+from provisioning.models.runs import RUN_FORMAT
 from provisioning.services.execution.endings import RunFailure, resource_lock, unbegun_end
 from provisioning.states import LIVE_RESOURCE, LIVE_RUN, Desired, Operation, RequestStatus, ResourceStatus, RunStatus
 
@@ -93,8 +93,10 @@ def run_make_missing(*, resource_id: UUID, caller: Caller) -> UUID | None:
         if wanted.operation == Operation.PROVISION and not _wired(own, wanted):
             return None
         run_id = new_id()
-        written = {"id": run_id, "status": RunStatus.PENDING.value, "request": wanted.pk, "format": RUN_FORMAT}
-        cursor.execute(_INSERT, written)
+        cursor.execute(
+            _INSERT,
+            {"id": run_id, "status": RunStatus.PENDING.value, "request": wanted.pk, "format": RUN_FORMAT},
+        )
         if not cursor.rowcount:
             return None
         with correlation.bound(wanted.correlation_id, traceparent=wanted.traceparent):

@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand
 from django.db import DatabaseError, close_old_connections, connection
 
 from platform_api.core.connections import connect_apart
-from provisioning.dispatch import CHANNEL
+from provisioning.dispatch import CHANNEL, LISTENER
 from provisioning.hints import hints_send
 from provisioning.services.hinting import runs_to_hint, runs_unhint
 from provisioning.services.reconcile import reconcile
@@ -55,7 +55,7 @@ class Command(BaseCommand):
         self._is_stopping = True
 
     def _listen(self) -> None:
-        with connect_apart(name="slipway-listen") as listener:
+        with connect_apart(name=LISTENER) as listener:
             listener.execute(f"LISTEN {CHANNEL}")
             reconciled_at = 0.0
             while not self._is_stopping:

@@ -25,8 +25,8 @@ from platform_api.core.statements import statement_run
 from platform_api.idempotency.services.keys import IdempotencyInProgressError, is_in_progress
 from platform_api.tenancy.models.roles import Right
 from platform_api.tenancy.selectors.projects import right_require
-from provisioning.dispatch import RUN_FORMAT
 from provisioning.models.generations import ENVIRONMENTS
+from provisioning.models.runs import RUN_FORMAT
 from provisioning.selectors.places import Place, PlaceUnknownError, place_get, place_project_get
 from provisioning.selectors.quotas import amounts_of
 from provisioning.selectors.shapes import (
