@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from django.conf import settings
 from django.db import transaction
 
 from platform_api.audit.models import Outcome
@@ -15,7 +16,8 @@ from provisioning.services.execution.adoption import GIVEN_UP
 from provisioning.services.execution.claims import RELEASED, ClockTimestamp
 from provisioning.services.execution.endings import RunFailure, resource_lock
 from provisioning.services.execution.outcomes import unfulfilled_settle
-from provisioning.services.execution.records import objects_left_unseen
+from provisioning.services.execution.remains import remains_unseen
+from provisioning.services.execution.verifying import verify_ask
 from provisioning.services.runs import RunFinalError
 from provisioning.states import RUN_MOVES, ResourceStatus, RunStatus, sources
 
@@ -62,9 +64,13 @@ def run_give_up(*, run: str, reason: str, caller: Caller) -> Run:
 
 
 def _end(caller: Caller, run: Run, reason: str) -> None:
-    has_applied = run.status in {RunStatus.APPLYING, RunStatus.RECOVERING}
+    has_applied = run.plan_digest != "" or run.status in {RunStatus.APPLYING, RunStatus.RECOVERING}
     usable = run.resource.status == ResourceStatus.READY and not has_applied
-    failure = replace(FAILURE, objects_left=objects_left_unseen(run.resource_id) if has_applied else ())
+    failure = replace(
+        FAILURE, objects_left=remains_unseen(run_id=run.pk, resource_id=run.resource_id) if has_applied else ()
+    )
+    if has_applied and run.lease_owner is not None:  # its worker may do something yet before it notices
+        verify_ask(caller=caller, resource_id=run.resource_id, seconds=settings.VERIFY_SECONDS)
     Run.objects.filter(pk=run.pk).update(
         status=RunStatus.ERRORED,
         failure=failure.as_json(resource_usable=usable),

@@ -31,3 +31,11 @@ def lease_seconds() -> int:
 def drain_seconds() -> int:
     """Return how long a worker that is asked to end lets its runs go on before it hands them over."""
     return env.integer("SLIPWAY_WORKER_DRAIN_SECONDS", default=600, minimum=0, maximum=86_400)
+
+
+def verify_seconds(lease: int) -> int:
+    """Return how long after a takeover it is looked for what the former worker may have done late.
+
+    By then it has noticed (two leases) and Terraform's whole ladder is behind it.
+    """
+    return env.integer("SLIPWAY_VERIFY_SECONDS", default=2 * lease + 90, minimum=1, maximum=86_400)

@@ -17,7 +17,7 @@ from platform_api.core.ids import Prefix, show
 from provisioning.models import LogLine, Run
 from provisioning.models.runs import RUN_FORMAT
 from provisioning.selectors.doctor.findings import Finding, Holder, Verdict
-from provisioning.states import LIVE_RUN, RunStatus
+from provisioning.states import CLAIMABLE_RUN, LIVE_RUN
 
 DISPATCH_SECONDS = 30
 """A dispatcher that is there has come by at everything that is due in a fraction of this."""
@@ -28,9 +28,6 @@ CLAIM_SECONDS = 60
 NOTHING = "Nothing needs to be done."
 START_DISPATCHER = "Start a dispatcher: manage.py run_dispatcher"
 MEND_BROKER = "Bring the Valkey at REDIS_URL back; runs begin by themselves then."
-
-CLAIMABLE = frozenset({RunStatus.PENDING, RunStatus.RECOVERING})
-"""What a worker takes when nobody holds it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +64,7 @@ def surroundings_of(runs: Iterable[Run], *, dispatchers: int, broker_answers: bo
     for run in runs:
         if run.lease_owner is not None:
             held[run.pool] += 1
-        elif run.status in CLAIMABLE and run.not_before <= _now(run):
+        elif run.status in CLAIMABLE_RUN and run.not_before <= _now(run):
             queues[run.pool].append((run.priority, run.pk))
     for queue in queues.values():
         queue.sort()
@@ -117,7 +114,7 @@ def _now(run: Run) -> datetime:
 def _judge(run: Run, around: Surroundings) -> Verdict:
     if run.lease_owner is not None:
         return _held(run, around)
-    if run.status not in CLAIMABLE:
+    if run.status not in CLAIMABLE_RUN:
         return Verdict(
             code="approval",
             waits_for="a person who approves the plan",

@@ -10,9 +10,11 @@ from django.db.models import F
 from platform_api.core import clock
 from provisioning.models import PlanFile, ProvisioningRequest, Run, StateVersion
 from provisioning.services.execution.admission import TOLD_SECONDS
-from provisioning.services.execution.carrying import MAX_ATTEMPTS, Worker, run_carry_out
+from provisioning.services.execution.carrying import run_carry_out
 from provisioning.services.execution.claims import ClockTimestamp
 from provisioning.services.execution.draining import Drain
+from provisioning.services.execution.limits import MAX_ATTEMPTS
+from provisioning.services.execution.workers import Worker
 from provisioning.services.hinting import runs_to_hint
 from provisioning.states import RequestStatus, ResourceStatus, RunStatus
 from tests.factories import Orders, run_of, worker_make
