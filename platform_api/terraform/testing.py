@@ -103,6 +103,9 @@ class Script:
     drifted: tuple[str, ...] = ()
     """Addresses that were changed from outside."""
 
+    replaces: tuple[str, ...] = ()
+    """Addresses that a plan would destroy and make anew."""
+
     knows_imports: bool = True
     """Whether what a plan shall take over exists."""
 
@@ -243,6 +246,8 @@ class _FakeRun:
     def _action(self, address: str, mode: PlanMode) -> PlanAction:
         if mode is PlanMode.DESTROY:
             return PlanAction.DESTROY
+        if address in self._script.replaces:
+            return PlanAction.REPLACE
         return PlanAction.UPDATE if self._prior and address in self._prior.addresses else PlanAction.CREATE
 
 
