@@ -17,7 +17,8 @@ UPDATE run SET hinted_at = clock_timestamp() WHERE id IN (
       AND (hinted_at IS NULL OR hinted_at <= clock_timestamp() - make_interval(secs => %(hint_seconds)s))
     ORDER BY priority, id
     LIMIT greatest(0, %(slots)s - (
-        SELECT count(*) FROM run WHERE status IN ('pending', 'recovering') AND lease_owner IS NULL AND not_before <= clock_timestamp()
+        SELECT count(*) FROM run
+        WHERE status IN ('pending', 'recovering') AND lease_owner IS NULL AND not_before <= clock_timestamp()
           AND hinted_at > clock_timestamp() - make_interval(secs => %(hint_seconds)s)))
     FOR NO KEY UPDATE SKIP LOCKED
 )

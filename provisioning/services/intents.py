@@ -22,14 +22,22 @@ from provisioning.models.runs import RUN_FORMAT
 from provisioning.services.execution.endings import RunFailure, resource_lock, unbegun_end
 from provisioning.states import LIVE_RESOURCE, LIVE_RUN, Desired, Operation, RequestStatus, ResourceStatus, RunStatus
 
+# What takes everything down goes by the newest run that began to apply: after an update that broke off, objects of the
+# new version are there, and the resource's row still tells of the old one.
 _INSERT = """
 INSERT INTO run (id, resource_id, provisioning_request_id, project_id, operation, status, generation,
     offering_version_id, plan_id, parameters, pool, priority, not_before, worker_min_version, attempt, cancel_reason,
     steps, plan_digest, correlation_id, traceparent, created_at)
-SELECT %(id)s::uuid, resource_id, id, project_id, operation, %(status)s, generation, offering_version_id, plan_id,
-    parameters, 'default', 100, clock_timestamp(), %(format)s, 0, '', '[]', '', correlation_id, traceparent,
-    clock_timestamp()
-FROM provisioning_request WHERE id = %(request)s::uuid
+SELECT %(id)s::uuid, asked.resource_id, asked.id, asked.project_id, asked.operation, %(status)s, asked.generation,
+    coalesce(begun.offering_version_id, asked.offering_version_id), coalesce(begun.plan_id, asked.plan_id),
+    coalesce(begun.parameters, asked.parameters), 'default', 100, clock_timestamp(), %(format)s, 0, '', '[]', '',
+    asked.correlation_id, asked.traceparent, clock_timestamp()
+FROM provisioning_request AS asked LEFT JOIN LATERAL (
+    SELECT offering_version_id, plan_id, parameters FROM run
+    WHERE asked.operation = 'deprovision' AND run.resource_id = asked.resource_id AND plan_digest <> ''
+    ORDER BY run.id DESC LIMIT 1
+) AS begun ON true
+WHERE asked.id = %(request)s::uuid
 ON CONFLICT DO NOTHING
 """
 
