@@ -158,6 +158,13 @@ class FakeTerraform:
         if self.is_full:
             raise DiskSpaceError
 
+    def left(self) -> tuple[str, ...]:
+        """Return nothing: there are no folders."""
+        return ()
+
+    def clear(self, run_id: str) -> None:
+        """Do nothing: there are no folders."""
+
     @contextmanager
     def prepare(self, spec: RunSpec) -> Iterator[PreparedRun]:
         """Take the next script; see `TerraformClient.prepare`."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from provisioning.models import Run
-from provisioning.states import LIVE_RUN, RunStatus
+from provisioning.states import CLAIMABLE_RUN
 
 HINT_SECONDS = 10
 """A run is hinted at so often at most: a worker that has not taken it by then has lost the hint."""
@@ -38,9 +38,9 @@ def runs_to_hint(*, slots: int) -> list[Run]:
 
 def runs_unhint(runs: Sequence[Run]) -> None:
     """Forget the marks of runs that no worker was told of after all, so that the next sweep tells of them again."""
-    Run.objects.filter(pk__in=[run.pk for run in runs], status=RunStatus.PENDING).update(hinted_at=None)
+    Run.objects.filter(pk__in=[run.pk for run in runs], status__in=CLAIMABLE_RUN).update(hinted_at=None)
 
 
 def run_unhint(run_id: UUID) -> None:
     """Forget the mark of a run whose hint came to a worker that takes none now; nothing where somebody took it."""
-    Run.objects.filter(pk=run_id, status__in=LIVE_RUN, lease_owner=None).update(hinted_at=None)
+    Run.objects.filter(pk=run_id, status__in=CLAIMABLE_RUN, lease_owner=None).update(hinted_at=None)

@@ -8,6 +8,7 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.operations.base import Operation
 
 from platform_api.core.migrations import Grant, GrantSequence
+from platform_api.settings.version import version as version_of_code
 from tests.integration.database.test_migrations import OURS
 
 RELEASED = {
@@ -70,14 +71,8 @@ def numbers(version: str) -> tuple[int, ...]:
     return tuple(int(number) for number in version.split("."))
 
 
-def this_release() -> tuple[int, ...]:
-    from platform_api import __version__
-
-    return numbers(__version__)
-
-
 def test_the_release_before_goes_on_with_every_migration_of_this_one() -> None:
-    faults = {name: fault(migration, version=this_release()) for name, migration in newer()}
+    faults = {name: fault(migration, version=numbers(version_of_code())) for name, migration in newer()}
     assert {name: words for name, words in faults.items() if words} == {}
 
 

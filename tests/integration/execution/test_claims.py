@@ -7,7 +7,12 @@ from typing import Any
 import pytest
 from django.db.models import DurationField, ExpressionWrapper, F
 
+from platform_api.core.callers import system_caller
 from provisioning.models import Run
+from provisioning.models.runs import RUN_FORMAT
+from provisioning.services import intents
+from provisioning.services.execution import claims
+from provisioning.services.execution.carrying import run_carry_out
 from provisioning.services.execution.claims import (
     WORKER_VERSION,
     Claim,
@@ -16,9 +21,10 @@ from provisioning.services.execution.claims import (
     run_claim,
     seconds_from_now,
 )
+from provisioning.services.intents import run_make_missing
 from provisioning.states import RunStatus
 from tests import databases
-from tests.factories import Orders
+from tests.factories import Orders, run_of, worker_make
 from tests.integration.execution import claim_process
 from tests.integration.execution.facts import actions
 
@@ -87,6 +93,30 @@ def test_a_run_that_is_not_for_this_worker_now_is_left_alone(orders: Orders, dif
     assert claimed(run_id=run.pk) is None  # a hint changes nothing about it
     run.refresh_from_db()
     assert (run.status, run.attempt) == (RunStatus.PENDING, 0)
+
+
+def test_workers_of_this_release_understand_what_it_writes() -> None:
+    assert WORKER_VERSION >= RUN_FORMAT
+
+
+@pytest.mark.django_db
+def test_a_worker_of_the_release_before_leaves_a_run_of_this_one_alone(
+    orders: Orders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A format was raised; the run is made from its request, as the dispatcher makes it."""
+    run = orders.provision()
+    run_carry_out(worker_make(), hint=run.pk)
+    ask = orders.deprovision_ask(run_of(run.pk).resource)
+    monkeypatch.setattr(intents, "RUN_FORMAT", WORKER_VERSION + 1)
+    made = run_make_missing(resource_id=ask.resource_id, caller=system_caller("tests"))
+    assert made is not None
+    assert claimed() is None
+    assert claimed(run_id=made) is None
+    assert run_of(made).status == RunStatus.PENDING
+    monkeypatch.setattr(claims, "WORKER_VERSION", WORKER_VERSION + 1)
+    newer = claimed()
+    assert newer is not None
+    assert newer.run_id == made
 
 
 @pytest.mark.django_db
