@@ -5,6 +5,7 @@ import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import psycopg
@@ -84,14 +85,13 @@ def test_a_restored_database_is_the_one_that_was_dumped(restored: str, committin
 
 def test_what_is_sealed_in_it_opens_with_the_keys_that_were_kept_and_with_no_other(restored: str) -> None:
     with databases.connected("DATABASE_URL", restored) as after:
-        row = after.execute("SELECT resource_id, lineage, serial, sealed FROM state_version").fetchone()
-    assert row is not None
+        row: Any = after.execute("SELECT resource_id, lineage, serial, sealed FROM state_version").fetchone()
     resource, lineage, serial, sealed = row
-    place = StateVersion.place(resource_id=resource, lineage=str(lineage), serial=serial)  # type: ignore[arg-type]
-    assert b'"lineage"' in sealing.unseal(bytes(sealed), place=place)  # type: ignore[arg-type]  # a driver's bytes
+    place = StateVersion.place(resource_id=resource, lineage=lineage, serial=serial)
+    assert b'"lineage"' in sealing.unseal(sealed, place=place)
     strangers = sealing.KeyRing.from_text("1:" + base64.b64encode(bytes(32)).decode())
     with pytest.raises(sealing.SealBrokenError):
-        strangers.open(bytes(sealed), place=place)  # type: ignore[arg-type]
+        strangers.open(sealed, place=place)
 
 
 def test_its_guards_stand_again(restored: str) -> None:
