@@ -46,6 +46,12 @@ WAITERS: Final = Gauge(
 WAITS: Final = Counter(
     "slipway_waits", "Calls with ?wait= by how they ended: final, timeout, full.", ["outcome"], registry=REGISTRY
 )
+STREAMS: Final = Counter(
+    "slipway_streams",
+    "Streams of events by how they ended: end, time, left, refused, fault; full where there was no seat.",
+    ["outcome"],
+    registry=REGISTRY,
+)
 POOL: Final = Gauge(
     "slipway_database_pool",
     "The pool of connections: open, idle, and calls that queue for one.",

@@ -343,7 +343,11 @@ class Carrier:
         )
 
     def _should_stop(self) -> bool:
-        return self.lease.should_stop() or self.worker.drain.is_over
+        """Tell whether to stop; asked four times a second, also while Terraform says nothing."""
+        is_over = self.lease.should_stop() or self.worker.drain.is_over
+        if not is_over:
+            self.story.flush_due()
+        return is_over
 
     def _keep_state(self, state: StateVersion) -> None:
         self.lease.ride(

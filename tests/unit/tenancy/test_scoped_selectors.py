@@ -43,6 +43,7 @@ EVERYBODYS = {
     "runs_told": "lists of overseers",
     "runs_unfinished": "the doctor, a command of the platform",
     "trust_rule_for": "recognizes a CI job, before there is a caller",
+    "_lines_after": "lines of a run that log_lines_after is given",
     "_shown": "what of tokens is ever shown; tokens_visible narrows it",
     "_holdings_statement": "holdings of a subject whose quotas a service has locked",
 }
