@@ -73,7 +73,7 @@ class Claim:
 _CLAIM = """
 WITH candidate AS (
     SELECT id FROM run
-    WHERE status = 'pending' AND pool = ANY(%(pools)s) AND not_before <= clock_timestamp()
+    WHERE status = 'pending' AND lease_owner IS NULL AND pool = ANY(%(pools)s) AND not_before <= clock_timestamp()
       AND worker_min_version <= %(version)s AND (%(run_id)s::uuid IS NULL OR id = %(run_id)s::uuid)
     ORDER BY priority, id LIMIT 1 FOR UPDATE SKIP LOCKED
 )

@@ -18,6 +18,7 @@ from platform_api.embedded.servers import ServerName, servers_running
 from provisioning.hints import TASK, hints_send
 from provisioning.models import Run
 
+SLOTS = {"default": 3}
 BOUND_SECONDS = 30
 """Far above the broker's socket timeout of 2 s, far below the 40 s and more that sends block for without it."""
 
@@ -49,7 +50,7 @@ def sent(number: int, url: str) -> int:
         app = spoken_to(url)
         app.set_current()
         try:
-            answers.append(hints_send(Run(pk=new_id()) for _ in range(number)))
+            answers.append(hints_send((Run(pk=new_id()) for _ in range(number)), slots=SLOTS))
         except BaseException as error:  # noqa: BLE001 - whatever it is, the test shows it
             answers.append(error)
         finally:
@@ -96,11 +97,11 @@ def test_a_broker_that_freezes_between_two_hints_breaks_nothing_either(broker: s
     with redis.Redis.from_url(broker) as client:
         pid = int(client.info("server")["process_id"])
     app = spoken_to(broker)
-    assert hints_send([Run(pk=new_id())]) == 1
+    assert hints_send([Run(pk=new_id())], slots=SLOTS) == 1
     os.kill(pid, signal.SIGSTOP)
     try:
-        assert hints_send([Run(pk=new_id()), Run(pk=new_id())]) == 0
+        assert hints_send([Run(pk=new_id()), Run(pk=new_id())], slots=SLOTS) == 0
     finally:
         os.kill(pid, signal.SIGCONT)
-    assert hints_send([Run(pk=new_id())]) == 1  # and it is found again
+    assert hints_send([Run(pk=new_id())], slots=SLOTS) == 1  # and it is found again
     app.close()
