@@ -122,7 +122,7 @@ WAITING_RUN = frozenset({_R.PENDING, _R.PLANNED, _R.CONFIRMED})
 """Nobody holds a lease on these, but for the moment between two steps of one worker."""
 LEASED_RUN = LIVE_RUN - WAITING_RUN
 CLAIMABLE_RUN = frozenset({_R.PENDING, _R.RECOVERING})
-"""What a worker may take, as long as nobody holds a lease on it."""
+"""Where nobody holds such a run, a worker takes it; also the condition of the index ``run_queue``."""
 
 LIVE_REQUEST = frozenset(REQUEST_MOVES)
 FINAL_REQUEST = frozenset(RequestStatus) - LIVE_REQUEST

@@ -29,7 +29,8 @@ class Lock(IntEnum):
     REPEATING = 4
     ADVANCING = 5
     MAKING = 6
-    SWEEPING = 7
+    VERIFYING = 7
+    SWEEPING = 8
 
 
 def locked_rows(lock: Lock, statement: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:

@@ -10,13 +10,9 @@ CLAIMABLE = models.Q(("lease_owner", None), ("status__in", ["pending", "recoveri
 
 
 class Migration(migrations.Migration):
-    dependencies = [("provisioning", "0012_lighter_writes")]
+    dependencies = [("provisioning", "0013_recovery")]
 
     operations = [
-        migrations.RemoveIndex("run", "run_queue"),
-        migrations.AddIndex(
-            "run", models.Index(fields=["pool", "priority", "id"], condition=CLAIMABLE, name="run_queue")
-        ),
         migrations.AddIndex(
             "run",
             models.Index(

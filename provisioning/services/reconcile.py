@@ -25,6 +25,7 @@ from provisioning.services.environments.closing import (
     environments_expired,
     environments_unasked,
 )
+from provisioning.services.execution.verifying import resources_to_verify, run_make_verify
 from provisioning.services.intents import resources_without_run, run_make_missing
 from provisioning.services.reaping import run_reap, runs_lost
 
@@ -119,6 +120,14 @@ def _make(caller: Caller) -> int:
     )
 
 
+def _verify(caller: Caller) -> int:
+    return _each(
+        resources_to_verify(),
+        lambda pk: run_make_verify(resource_id=pk, caller=caller) is not None,
+        what="resource %s could not be looked at again",
+    )
+
+
 def _sweep(_: Caller) -> int:
     """Forget keys that nobody repeats any more."""
     return keys_sweep()
@@ -130,6 +139,7 @@ PASSES = (
     Pass(lock=Lock.REPEATING, make=_repeat),
     Pass(lock=Lock.ADVANCING, make=_advance),
     Pass(lock=Lock.MAKING, make=_make),
+    Pass(lock=Lock.VERIFYING, make=_verify),
     Pass(lock=Lock.SWEEPING, make=_sweep),
 )
 """In this order: what a lost worker left comes before what follows from it."""
