@@ -10,7 +10,7 @@ CLAIMABLE = models.Q(("lease_owner", None), ("status__in", ["pending", "recoveri
 
 
 class Migration(migrations.Migration):
-    dependencies = [("provisioning", "0013_recovery")]
+    dependencies = [("catalog", "0006_pools"), ("provisioning", "0013_recovery")]
 
     operations = [
         migrations.AddIndex(

@@ -27,7 +27,10 @@ INSERT INTO run (id, resource_id, provisioning_request_id, project_id, operation
     offering_version_id, plan_id, parameters, pool, priority, not_before, worker_min_version, attempt, cancel_reason,
     steps, plan_digest, correlation_id, traceparent, created_at)
 SELECT %(id)s::uuid, resource_id, id, project_id, operation, %(status)s, generation, offering_version_id, plan_id,
-    parameters, 'default', 100, clock_timestamp(), 1, 0, '', '[]', '', correlation_id, traceparent, clock_timestamp()
+    parameters, (
+        SELECT connection.pool FROM resource JOIN connection ON connection.id = resource.connection_id
+        WHERE resource.id = provisioning_request.resource_id
+    ), 100, clock_timestamp(), 1, 0, '', '[]', '', correlation_id, traceparent, clock_timestamp()
 FROM provisioning_request WHERE id = %(request)s::uuid
 ON CONFLICT DO NOTHING
 """

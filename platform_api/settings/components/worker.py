@@ -8,6 +8,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from platform_api.settings import env
 
+DEFAULT_POOL = "default"
 MOST_SLOTS = 10_000
 POOL = re.compile(r"[a-z][a-z0-9-]{0,31}")
 """The names of pools; ``catalog.models.connections`` says the same to PostgreSQL."""
@@ -52,7 +53,7 @@ def pools() -> list[str]:
     Raises:
         ImproperlyConfigured: One of them is no name of a pool.
     """
-    found = env.words("SLIPWAY_WORKER_POOLS", default=["default"])
+    found = env.words("SLIPWAY_WORKER_POOLS", default=[DEFAULT_POOL])
     for pool in found:
         if not POOL.fullmatch(pool):
             msg = (
