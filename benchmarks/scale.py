@@ -147,12 +147,13 @@ def _lags(stack: Stack, crowd: Crowd) -> dict[str, Any]:
     """Compare how long a slot that was given back stays empty while many wait with while few do."""
     lags: dict[int, list[float]] = {FEW: [], MANY: []}
     middles: dict[int, list[float]] = {FEW: [], MANY: []}
-    with stack.control() as control, redis.Redis.from_url(stack.setting("REDIS_URL")) as broker:
+    with stack.control() as control, redis.Redis.from_url(stack.setting("REDIS_URL"), socket_timeout=60) as broker:
         for number in range(LAG_PAIRS):
             for waiting in (FEW, MANY):
                 say(f"dispatcher lag: {number + 1} of {LAG_PAIRS}, {waiting} waiting")
-                crowd.pool_fill("lag", count=waiting)
+                crowd.pool_fill("lag", count=0)
                 broker.delete("runs.lag")
+                crowd.pool_fill("lag", count=waiting)
                 seconds = list(_lag_seconds(control, broker, LAGS))
                 lags[waiting].append(quantiles(seconds, n=100)[98] * 1000)
                 middles[waiting].append(median(seconds) * 1000)

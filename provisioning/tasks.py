@@ -12,7 +12,7 @@ from uuid import UUID
 from celery import shared_task
 from celery.signals import worker_before_create_process, worker_init, worker_process_init
 from django.conf import settings
-from django.db import close_old_connections
+from django.db import DatabaseError, close_old_connections
 
 from platform_api.core import correlation
 from platform_api.process.programs import ProgramMissingError, terraform_find
@@ -21,6 +21,7 @@ from platform_api.terraform.toolchain import toolchain_make
 from platform_api.terraform.zygote import Zygote
 from provisioning.services.execution.carrying import run_carry_out
 from provisioning.services.execution.claims import LeaseTerms
+from provisioning.services.execution.folders import folders_clear
 from provisioning.services.execution.templates import TemplateShelf
 from provisioning.services.execution.workers import Worker
 
@@ -64,8 +65,12 @@ def _look_for_terraform(**_: object) -> None:
 
 @worker_process_init.connect
 def _prepare(**_: object) -> None:
-    """Start the provider's zygote while this pool child has a single thread."""
-    _worker()
+    """Start the provider's zygote while this pool child has a single thread; clear away what others left."""
+    worker = _worker()
+    try:
+        folders_clear(worker.client)
+    except (DatabaseError, OSError):
+        logger.warning("what is left of former runs could not be cleared away", exc_info=True)
 
 
 @shared_task(name="provisioning.run_hint", ignore_result=True)

@@ -10,7 +10,6 @@ from platform_api.core.ids import new_id
 from platform_api.tenancy.models import Team
 from platform_api.tenancy.models.teams import SLUG_PATTERN, slug_validator
 
-
 POOL_PATTERN = r"^[a-z][a-z0-9-]{0,31}$"
 DEFAULT_POOL = "default"
 pool_validator = RegexValidator(

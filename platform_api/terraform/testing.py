@@ -102,6 +102,9 @@ class Script:
     drifted: tuple[str, ...] = ()
     """Addresses that were changed from outside."""
 
+    replaces: tuple[str, ...] = ()
+    """Addresses that a plan would destroy and make anew."""
+
     knows_imports: bool = True
     """Whether what a plan shall take over exists."""
 
@@ -146,6 +149,13 @@ class FakeTerraform:
         self.specs: list[RunSpec] = []
         self.calls: list[str] = []
         self.imports: list[Mapping[str, str]] = []
+
+    def left(self) -> tuple[str, ...]:
+        """Return nothing: there are no folders."""
+        return ()
+
+    def clear(self, run_id: str) -> None:
+        """Do nothing: there are no folders."""
 
     @contextmanager
     def prepare(self, spec: RunSpec) -> Iterator[PreparedRun]:
@@ -235,6 +245,8 @@ class _FakeRun:
     def _action(self, address: str, mode: PlanMode) -> PlanAction:
         if mode is PlanMode.DESTROY:
             return PlanAction.DESTROY
+        if address in self._script.replaces:
+            return PlanAction.REPLACE
         return PlanAction.UPDATE if self._prior and address in self._prior.addresses else PlanAction.CREATE
 
 

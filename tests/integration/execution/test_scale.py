@@ -64,7 +64,7 @@ def plans_of(work: Callable[[], object], database: str) -> str:
                 lambda found: f"${names.setdefault(found[1] or str(len(names)), len(names) + 1)}",  # noqa: B023 - used at once
                 text,
             )
-            rows = other.execute(psycopg.sql.SQL(f"EXPLAIN (GENERIC_PLAN) {numbered}")).fetchall()  # type: ignore[arg-type]
+            rows = other.execute(psycopg.sql.SQL(f"EXPLAIN (GENERIC_PLAN) {numbered}")).fetchall()
             plans.append("\n".join(str(line) for (line,) in rows))
     assert plans
     return "\n".join(plans)
