@@ -57,7 +57,7 @@ def beats(seconds: float, interval: float) -> None:
         correlation_id="",
         traceparent="",
     )
-    claims = [replace(first, run_id=UUID(run_id), epoch=epoch) for run_id, epoch in json.load(sys.stdin)]
+    claims = [replace(first, run_id=UUID(run_id), epoch=epoch) for run_id, epoch in json.loads(sys.stdin.readline())]
     with ExitStack() as held:
         own = [
             held.enter_context(connect_apart(name="slipway-lease", statement_timeout_ms=STATEMENT_TIMEOUT_MS))
@@ -66,7 +66,8 @@ def beats(seconds: float, interval: float) -> None:
         for connection in own:
             for _ in range(10):  # by then psycopg has the statement prepared
                 heartbeat(connection, claims[0], terms)
-        sys.stdout.write("ready\n")
+        json.dump([connection.info.backend_pid for connection in own], sys.stdout)
+        sys.stdout.write("\n")
         sys.stdout.flush()
         began, spent = time.monotonic(), time.process_time()
         for number, (claim, connection) in enumerate(zip(cycle(claims), cycle(own), strict=False)):
@@ -77,6 +78,8 @@ def beats(seconds: float, interval: float) -> None:
             if heartbeat(connection, claim, terms) is None:
                 raise RuntimeError("a lease was lost that nobody else wants")
         sys.stdout.write(f"{(time.process_time() - spent) * 1000} {time.monotonic() - began}\n")
+        sys.stdout.flush()
+        sys.stdin.readline()  # until then the servers' processes are there to be counted
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ import psycopg
 import redis
 
 from benchmarks.crowd import Crowd, crowd_make
-from benchmarks.figures import cpu_ms, family, load_average, report, say
+from benchmarks.figures import cpu_ms, load_average, report, say
 from benchmarks.rounds import IS_SHORT
 from benchmarks.stack import Json, Stack, stack_run
 from platform_api.embedded.folder import CHECKOUT
@@ -212,25 +212,18 @@ def _hinted(control: psycopg.Connection[tuple[Any, ...]]) -> UUID:
 
 
 def _heartbeats(stack: Stack, leased: Sequence[tuple[UUID, int]]) -> dict[str, Any]:
-    """Count the CPU time of clients and database, without what the stack takes anyhow."""
-    percents, database = [], stack.pid("control-postgres")
-
-    def database_ms() -> float:
-        return cpu_ms(family(database), with_children=True)
-
+    """Count the CPU time of the client and of the server's processes that serve it."""
+    percents = []
     for number in range(BEAT_ROUNDS):
         say(f"heartbeats: {number + 1} of {BEAT_ROUNDS}")
-        began, before = time.perf_counter(), database_ms()
-        time.sleep(BEAT_SECONDS)
-        idle = (database_ms() - before) / (time.perf_counter() - began)
         with _module(stack, "benchmarks.keeper", "beats", str(BEAT_SECONDS), str(BEAT_INTERVAL)) as keeper:
-            _say_to(keeper, json.dumps([[str(run_id), epoch] for run_id, epoch in leased]))
-            if keeper.stdin is not None:
-                keeper.stdin.close()
-            _line_of(keeper)
-            before = database_ms()
+            _say_to(keeper, json.dumps([[str(run_id), epoch] for run_id, epoch in leased]) + "\n")
+            servers: list[int] = json.loads(_line_of(keeper))
+            before = cpu_ms(servers, with_children=False)
             own_ms, seconds = map(float, _line_of(keeper).split())
-            spent = own_ms + max(0.0, database_ms() - before - idle * seconds)
+            spent = own_ms + cpu_ms(servers, with_children=False) - before
+            _say_to(keeper, "\n")  # it has kept its connections until they were counted
+            keeper.wait(timeout=60)
         percents.append(spent / (seconds * 1000) * 100)
     return {"heartbeat_core_percent": round(median(percents), 2), "heartbeat_runs": LEASED}
 
