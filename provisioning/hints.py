@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from celery import current_app
 from kombu.exceptions import OperationalError
 
+from provisioning import metrics
 from provisioning.dispatch import queue_of
 from provisioning.models import Run
 
@@ -37,6 +38,7 @@ def hints_send(runs: Iterable[Run], *, slots: Mapping[str, int]) -> int:
             if not run.is_hinted_again or _waiting(queue) < slots[run.pool]:
                 signature.apply_async(queue=queue, retry=False, ignore_result=True)
         except OperationalError:
+            metrics.BROKER_FAILURES.inc()
             logger.warning("the broker takes no hints; runs wait until it does")
             break
         sent += 1

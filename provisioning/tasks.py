@@ -15,10 +15,12 @@ from django.conf import settings
 from django.db import DatabaseError, close_old_connections
 
 from platform_api.core import correlation
+from platform_api.core.metrics_listener import listener_start
 from platform_api.process.programs import ProgramMissingError, terraform_find
 from platform_api.terraform.local import LocalTerraform
 from platform_api.terraform.toolchain import toolchain_make
 from platform_api.terraform.zygote import Zygote
+from provisioning import metrics
 from provisioning.services.execution.carrying import run_carry_out
 from provisioning.services.execution.claims import LeaseTerms
 from provisioning.services.execution.folders import folders_clear
@@ -61,6 +63,13 @@ def _look_for_terraform(**_: object) -> None:
     except ProgramMissingError as error:
         logger.error("%s %s", error.detail, error.remedy)  # noqa: TRY400 - the text says it all; no traceback
         raise SystemExit(1) from None
+
+
+@worker_init.connect
+def _show_metrics(**_: object) -> None:
+    """Answer to who may read the metrics of this worker and its pool children."""
+    metrics.counters_begin()
+    listener_start(settings.WORKER_METRICS_PORT)
 
 
 @worker_process_init.connect

@@ -69,7 +69,9 @@ class Run(models.Model):
     finished_at = models.DateTimeField(null=True)
 
     is_hinted_again = False
-    """Said by ``services.hinting`` of a run that was hinted at before, and that no worker has taken."""
+    lag_seconds: float | None = None
+    """Said by ``services.hinting``: whether it was hinted at before and no worker has taken it; if not, for how long it
+    could have begun."""
 
     class Meta:
         db_table = "run"

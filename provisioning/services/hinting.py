@@ -21,7 +21,7 @@ _CLAIMABLE = f"status IN {listed(CLAIMABLE_RUN)} AND lease_owner IS NULL"
 _TO_HINT = f"""
 UPDATE run SET hinted_at = clock_timestamp() FROM (
     SELECT due.* FROM unnest(%(pools)s::text[], %(slots)s::int[]) AS given(pool, slots) CROSS JOIN LATERAL (
-        SELECT run.id, run.hinted_at IS NOT NULL AS is_repeated FROM run
+        SELECT run.id, run.hinted_at FROM run
         WHERE run.pool = given.pool AND {_CLAIMABLE} AND not_before <= clock_timestamp()
           AND (hinted_at IS NULL OR hinted_at <= clock_timestamp() - make_interval(secs => %(hint_seconds)s))
         ORDER BY run.pool, priority, id
@@ -35,7 +35,10 @@ UPDATE run SET hinted_at = clock_timestamp() FROM (
     ) AS due
 ) AS chosen
 WHERE run.id = chosen.id
-RETURNING run.id, run.pool, run.priority, run.correlation_id, run.traceparent, chosen.is_repeated
+RETURNING run.id, run.pool, run.priority, run.correlation_id, run.traceparent,
+    CASE WHEN chosen.hinted_at IS NULL
+        THEN extract(epoch FROM clock_timestamp() - greatest(run.created_at, run.not_before))::float8
+    END
 """  # noqa: S608 - the words are ours
 
 _COLUMNS = ("id", "pool", "priority", "correlation_id", "traceparent")
@@ -44,6 +47,8 @@ _UNHINT = f"UPDATE run SET hinted_at = NULL WHERE id = ANY(%s) AND {_CLAIMABLE}"
 
 def runs_to_hint(*, slots: Mapping[str, int]) -> list[Run]:
     """Mark and return waiting runs that workers shall be told of, the most urgent first.
+
+    Each has a ``lag_seconds``: for how long it could have begun; None where a worker was told of it before.
 
     Dispatchers that do this at once do it one after the other: together they send no more hints than one would.
 
@@ -57,9 +62,9 @@ def runs_to_hint(*, slots: Mapping[str, int]) -> list[Run]:
 
 
 def _run(row: Sequence[Any]) -> Run:
-    *columns, is_repeated = row
+    *columns, lag_seconds = row
     run = Run.from_db(None, _COLUMNS, columns)
-    run.is_hinted_again = is_repeated
+    run.lag_seconds, run.is_hinted_again = lag_seconds, lag_seconds is None
     return run
 
 

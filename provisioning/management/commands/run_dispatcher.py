@@ -15,6 +15,8 @@ from django.db import DatabaseError, close_old_connections, connection
 
 from platform_api.core.connections import connect_apart
 from platform_api.core.locks import Turns
+from platform_api.core.metrics_listener import listener_start
+from provisioning import metrics
 from provisioning.dispatch import CHANNEL
 from provisioning.hints import hints_send
 from provisioning.services.hinting import runs_to_hint, runs_unhint
@@ -49,6 +51,8 @@ class Command(BaseCommand):
         """
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
+        metrics.counters_begin()
+        listener_start(settings.DISPATCHER_METRICS_PORT)
         slots = ", ".join(f"{count} in {pool}" for pool, count in settings.WORKER_SLOTS.items())
         logger.info("dispatcher up, worker slots: %s", slots)
         reconciler = threading.Thread(target=self._persist, args=(self._reconcile,), name="reconciler", daemon=True)
@@ -81,8 +85,9 @@ class Command(BaseCommand):
             listener.execute(f"LISTEN {CHANNEL}")
             while not self._stopping.is_set():
                 close_old_connections()
-                due = runs_to_hint(slots=slots)
+                due, marked_at = runs_to_hint(slots=slots), time.monotonic()
                 sent = hints_send(due, slots=slots)
+                metrics.hints_sent(due[:sent], seconds=time.monotonic() - marked_at)
                 if untold := due[sent:]:
                     runs_unhint(untold)
                 for _ in listener.notifies(timeout=SWEEP_SECONDS, stop_after=1):
@@ -93,5 +98,7 @@ class Command(BaseCommand):
             while not self._stopping.is_set():
                 began = time.monotonic()
                 close_old_connections()
-                reconcile(turns=turns)
+                with metrics.RECONCILE.time():
+                    reconcile(turns=turns)
+                metrics.RECONCILED.set_to_current_time()
                 self._stopping.wait(max(0.0, RECONCILE_SECONDS - (time.monotonic() - began)))

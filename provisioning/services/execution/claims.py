@@ -20,6 +20,7 @@ from platform_api.core.callers import Caller, system_caller
 from platform_api.core.ids import new_id
 from platform_api.core.literals import listed
 from platform_api.core.statements import statement_run
+from provisioning import metrics
 from provisioning.models import Run
 from provisioning.models.runs import EPOCH_SEQUENCE
 from provisioning.states import CLAIMABLE_RUN, RUN_MOVES, RunStatus, sources
@@ -112,7 +113,8 @@ claimed AS (
         started_at = coalesce(started_at, clock_timestamp()), failure = NULL
     FROM candidate, project WHERE run.id = candidate.id AND project.id = run.project_id
     RETURNING run.id, run.resource_id, run.project_id, project.team_id, run.epoch, run.operation, run.attempt,
-        run.correlation_id, run.traceparent, run.status, run.plan_digest <> '' AS has_applied
+        run.correlation_id, run.traceparent, run.status, run.plan_digest <> '' AS has_applied, run.pool,
+        extract(epoch FROM clock_timestamp() - greatest(run.created_at, run.not_before))::float8
 ),
 event AS (
     INSERT INTO audit_event (id, team_id, project_id, actor_name, actor_kind, auth_method, correlation_id, trace_id,
@@ -161,7 +163,9 @@ def run_claim(
     rows = statement_run(_CLAIM_THIS if run_id else _CLAIM_ANY, values)
     if not rows:
         return None
-    claimed = dict(zip(_CLAIMED, rows[0], strict=True))
+    *told, pool, waited_seconds = rows[0]
+    claimed = dict(zip(_CLAIMED, told, strict=True))
+    metrics.run_claimed(pool=pool, waited_seconds=waited_seconds)
     return Claim(owner=owner, **claimed | {"status": RunStatus(claimed["status"])})
 
 
