@@ -1,4 +1,7 @@
-"""The wake-up: a NOTIFY inside the transaction that made work, so that it is heard exactly when the work is there."""
+"""The wake-up: a NOTIFY inside the transaction that made work, so that it is heard exactly when the work is there.
+
+And where workers look for hints: the queues of their pools.
+"""
 
 from django.db import connection
 
@@ -7,6 +10,9 @@ LISTENER = "slipway-listen"
 
 CHANNEL = "runs"
 """What the dispatcher listens to. The ordering statement says the same by itself."""
+
+DEFAULT_POOL = "default"
+"""Whose workers carry out what no connection keeps for others."""
 
 
 def runs_notify() -> None:
@@ -24,3 +30,8 @@ def dispatchers_connected() -> int:
         )
         (count,) = cursor.fetchone() or (0,)
     return int(count)
+
+
+def queue_of(pool: str) -> str:
+    """Return the broker's queue that a pool's workers take hints from."""
+    return "runs" if pool == DEFAULT_POOL else f"runs.{pool}"

@@ -98,6 +98,7 @@ class _Submission:
     parameters: dict[str, Any]
     decision: Decision
     connection_id: UUID
+    pool: str
     request_id: UUID
     resource_id: UUID
     run_id: UUID
@@ -181,6 +182,7 @@ def _judge(ask: NewResource, exchange: Exchange) -> _Submission:
         parameters=parameters,
         decision=decision,
         connection_id=target.pk,
+        pool=target.pool,
         request_id=new_id(),
         resource_id=new_id(),
         run_id=new_id(),
@@ -296,6 +298,7 @@ def _parameters(submission: _Submission) -> dict[str, Any]:
         "offering_version_id": orderable.version_id,
         "plan_id": orderable.plan_id,
         "connection_id": submission.connection_id,
+        "pool": submission.pool,
         "name": ask.name,
         "kind": orderable.kind,
         "physical_name": physical_name_make(

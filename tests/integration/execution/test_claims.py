@@ -5,8 +5,11 @@ from multiprocessing import get_context
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.db.models import DurationField, ExpressionWrapper, F
+from django.test.utils import CaptureQueriesContext
 
+from platform_api.audit.models import AuditEvent
 from platform_api.core.callers import system_caller
 from provisioning.models import Run
 from provisioning.models.runs import RUN_FORMAT
@@ -19,6 +22,7 @@ from provisioning.services.execution.claims import (
     ClockTimestamp,
     LeaseTerms,
     run_claim,
+    run_event,
     seconds_from_now,
 )
 from provisioning.services.intents import run_make_missing
@@ -157,3 +161,34 @@ def test_a_run_that_somebody_has_locked_is_passed_over_without_waiting(
         assert claim is not None
         assert claim.run_id == free.pk
     assert claimed(run_id=locked.pk) is not None
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("traceparent", [f"00-{'4b' * 16}-{'1c' * 8}-01", ""])
+def test_a_claim_tells_of_itself_as_any_other_move_does(orders: Orders, traceparent: str) -> None:
+    run = orders.provision(traceparent=traceparent)
+    claim = claimed()
+    assert claim is not None
+    with claim.bound():
+        run_event(claim, claim.status, after={"attempt": 1, "epoch": claim.epoch, "worker": "me"})
+    by_claim, by_event = AuditEvent.objects.filter(object_id=run.pk).order_by("at", "id")
+    assert len(by_claim.trace_id) == len(by_event.trace_id) == 32
+    own = {"id", "at", "xid", *(() if traceparent else ("trace_id",))}
+    columns = [field.attname for field in AuditEvent._meta.concrete_fields if field.attname not in own]
+    assert {name: getattr(by_claim, name) for name in columns} == {name: getattr(by_event, name) for name in columns}
+
+
+@pytest.mark.django_db
+def test_of_several_pools_the_more_urgent_run_is_claimed_first(orders: Orders) -> None:
+    later, urgent = orders.provision(pool="default"), orders.provision(pool="team-a", priority=10)
+    assert claimed(pools=[]) is None
+    taken = [claimed(pools=["default", "team-a"]) for _ in range(2)]
+    assert [claim.run_id for claim in taken if claim] == [urgent.pk, later.pk]
+
+
+@pytest.mark.django_db
+def test_a_claim_is_one_statement(orders: Orders) -> None:
+    run = orders.provision()
+    with CaptureQueriesContext(connection) as queries:
+        assert claimed(run_id=run.pk) is not None
+    assert len(queries) == 1

@@ -45,14 +45,14 @@ def full_worker() -> tuple[Worker, Callable[[], int]]:
 
 def test_a_draining_worker_claims_nothing_and_gives_the_hint_back(orders: Orders) -> None:
     run = orders.provision()
-    assert [each.pk for each in runs_to_hint(slots=5)] == [run.pk]
-    assert runs_to_hint(slots=5) == []
+    assert [each.pk for each in runs_to_hint(slots={"default": 5})] == [run.pk]
+    assert runs_to_hint(slots={"default": 5}) == []
 
     assert run_carry_out(draining_worker(), hint=run.pk) is None
 
     waiting = run_of(run.pk)
     assert (waiting.status, waiting.attempt, waiting.lease_owner) == (RunStatus.PENDING, 0, None)
-    assert [each.pk for each in runs_to_hint(slots=5)] == [run.pk]
+    assert [each.pk for each in runs_to_hint(slots={"default": 5})] == [run.pk]
 
 
 def test_a_hint_that_is_given_back_after_the_run_has_ended_changes_nothing(orders: Orders) -> None:
@@ -143,7 +143,7 @@ def test_who_has_lost_the_run_hands_nothing_over(orders: Orders) -> None:
 
 def test_a_full_disk_leaves_runs_and_hints_to_others_until_there_is_room(orders: Orders) -> None:
     run = orders.provision()
-    runs_to_hint(slots=5)
+    runs_to_hint(slots={"default": 5})
     worker, prepared = full_worker()
 
     assert run_carry_out(worker, hint=run.pk) is None
