@@ -12,7 +12,10 @@ from provisioning.states import RunStatus
 WORKER_LOST = "worker_lost"
 """Failure code of a run whose worker gave no sign of life any more."""
 
-UNSEEN_ENDS = frozenset({WORKER_LOST, "canceled", "internal_error", "run_silent", "run_timed_out"})
+GIVEN_UP = "given_up"
+"""Failure code of a run that a platform admin ended from outside."""
+
+UNSEEN_ENDS = frozenset({WORKER_LOST, GIVEN_UP, "canceled", "internal_error", "run_silent", "run_timed_out"})
 """Failure codes of ends at which Terraform may not have had the time to write down what it had made."""
 
 

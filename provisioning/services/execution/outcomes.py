@@ -49,7 +49,7 @@ def canceled(*, objects_left: tuple[str, ...] = ()) -> RunFailure:
         code=CANCELED,
         kind="user",
         detail="It was canceled.",
-        remedy="What is left can be deprovisioned." if objects_left else "",
+        remedy="What is left goes with a deprovision of the resource." if objects_left else "",
         objects_left=objects_left,
     )
 
@@ -163,7 +163,8 @@ def way_told(failure: RunFailure, run: Run) -> RunFailure:
     if _leaves_nothing(run, failure) or _awaits_deprovision(run):
         way = "To order it again: POST /api/v1/requests."
     else:
-        way = f"To retry it: POST {retry_url(run.provisioning_request_id)}."
+        what = "To retry it, which takes over what exists" if failure.objects_left else "To retry it"
+        way = f"{what}: POST {retry_url(run.provisioning_request_id)}."
     return replace(failure, remedy=f"{failure.remedy} {way}".lstrip())
 
 

@@ -391,7 +391,8 @@ def test_a_failure_that_may_pass_says_where_to_retry_and_that_works(house: House
     request = newest(resource)
     failure = look(house, request)["failure"]
     assert failure["repeatable"] is True
-    assert failure["remedy"] == f"{DOWN.remedy} To retry it: POST /api/v1/requests/{request}/retry."
+    way = f"To retry it, which takes over what exists: POST /api/v1/requests/{request}/retry."
+    assert failure["remedy"] == f"{DOWN.remedy} {way}"
     told = body_of(house.owner.client.get(f"/api/v1/runs/{show(Prefix.RUN, run.pk)}"))
     assert (told["failure"]["remedy"], told["attempt"]) == (failure["remedy"], MAX_ATTEMPTS)
     verb, address = failure["remedy"].rsplit(": ", 1)[1].rstrip(".").split()
@@ -408,8 +409,9 @@ def test_a_failure_that_stays_does_not_send_anybody_to_a_retry(house: House) -> 
 def test_what_was_stopped_half_way_says_both_ways_out(house: House) -> None:
     house.change("update")
     request = fail(resource_of(house.orders), canceled(objects_left=("fleet_postgres_role.this",)), has_applied=True)
-    way = f"To retry it: POST /api/v1/requests/{request}/retry."
-    assert look(house, request)["failure"]["remedy"] == f"What is left can be deprovisioned. {way}"
+    way = f"To retry it, which takes over what exists: POST /api/v1/requests/{request}/retry."
+    remedy = f"What is left goes with a deprovision of the resource. {way}"
+    assert look(house, request)["failure"]["remedy"] == remedy
 
 
 def test_what_is_stopped_for_a_deprovision_does_not_say_that_it_can_be_retried(house: House) -> None:
