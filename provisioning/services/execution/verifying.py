@@ -6,6 +6,7 @@ that would lose data. Of a resource that is gone it takes over what is there by 
 
 from uuid import UUID
 
+from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import F
 from django.db.models.functions import Coalesce, Greatest
@@ -27,10 +28,15 @@ _IS_DUE = """
     AND (resource.status = 'deprovisioned' OR (resource.status = 'ready' AND resource.desired = 'present'))
     AND NOT EXISTS (
         SELECT FROM run WHERE run.resource_id = resource.id
-        AND (run.finished_at IS NULL OR (run.operation = 'verify' AND run.created_at >= resource.verify_at))
+        AND (run.finished_at IS NULL OR (
+            run.operation = 'verify' AND run.created_at >= resource.verify_at AND (
+                run.status <> 'errored' OR run.finished_at > clock_timestamp() - make_interval(secs => %(again)s)
+            )
+        ))
     )
 """
-# Rows of what is gone cannot change, so that a run that was made since says that the look was taken.
+# Rows of what is gone cannot change, so that a run that was made since says that the look was taken. One that failed
+# may itself have left something there: it is taken again, as long after its end as after a takeover.
 
 _DUE = f"SELECT id FROM resource WHERE {_IS_DUE} ORDER BY verify_at"  # noqa: S608 - our own words
 
@@ -72,7 +78,7 @@ def verify_ask(*, caller: Caller, resource_id: UUID, seconds: float) -> None:
 def resources_to_verify() -> list[UUID]:
     """Return the resources whose look is due, those longest due first; what a run works on waits."""
     with connection.cursor() as cursor:
-        cursor.execute(_DUE)
+        cursor.execute(_DUE, {"again": float(settings.VERIFY_SECONDS)})
         return [resource for (resource,) in cursor.fetchall()]
 
 
@@ -93,7 +99,13 @@ def _insert(caller: Caller, resource_id: UUID, *, at_once: bool) -> UUID | None:
     with connection.cursor() as cursor:
         cursor.execute(
             _INSERT,
-            {"id": run_id, "resource": resource_id, "priority": PRIORITY, "at_once": at_once},
+            {
+                "id": run_id,
+                "resource": resource_id,
+                "priority": PRIORITY,
+                "at_once": at_once,
+                "again": float(settings.VERIFY_SECONDS),
+            },
         )
         if cursor.fetchone() is None:
             return None

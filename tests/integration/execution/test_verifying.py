@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from django.db.models import F
+from django.test import override_settings
 
 from platform_api.terraform.client import RunEnding
 from platform_api.terraform.testing import TAKEN, FakeTerraform, Script
@@ -143,3 +144,24 @@ def test_a_worker_that_notices_late_has_what_is_gone_looked_at_at_once(orders: O
     look = verify_of(ready)
     assert (look.status, look.parameters) == (RunStatus.PENDING, run.parameters)
     assert actions(run.pk)[-1] == "run.overtaken"
+
+
+def test_a_look_at_what_is_gone_that_failed_is_taken_again_later(orders: Orders, ready: Resource) -> None:
+    ask(ready)
+    gone = orders.deprovision(ready)
+    run_carry_out(worker_make(GOOD), hint=gone.pk)
+    assert reconcile() == 1
+    first = verify_of(ready)
+    half = Script(apply_ending=RunEnding.FAILED, apply_failure=TAKEN, ends_after=1)
+    run_carry_out(worker_make(half), hint=first.pk)
+    assert (run_of(first.pk).status, resource_of(ready.pk).status) == (RunStatus.ERRORED, ResourceStatus.DEPROVISIONED)
+    assert resources_to_verify() == []
+    # A final row never changes, so its age is a matter of how long is waited.
+    with override_settings(VERIFY_SECONDS=0):
+        assert reconcile() == 1
+    again = Run.objects.get(resource=ready, operation=Operation.VERIFY, status=RunStatus.PENDING)
+    client = FakeTerraform(GOOD)
+    run_carry_out(worker_make(client=client), hint=again.pk)
+    assert client.calls == ["plan normal", "apply", "plan destroy", "apply"]
+    with override_settings(VERIFY_SECONDS=0):
+        assert reconcile() == 0
