@@ -17,6 +17,7 @@ from provisioning.models import Environment, ProvisioningRequest, Run
 from provisioning.services.environments import advancing, closing
 from provisioning.services.execution import endings, outcomes
 from provisioning.services.execution.claims import ClockTimestamp
+from provisioning.services.execution.limits import MAX_ATTEMPTS, MAX_RECOVERIES
 from provisioning.services.execution.outcomes import canceled, run_failed
 from provisioning.services.reconcile import reconcile
 from provisioning.states import RunStatus
@@ -241,12 +242,13 @@ def test_after_the_death_of_a_worker_an_environment_is_taken_down_and_closed_by_
     assert AuditEvent.objects.get(action="environment.closed").actor_name == "dispatcher"
 
 
-def test_a_worker_that_was_lost_in_its_apply_fails_the_environment(house: House) -> None:
+def test_workers_that_were_all_lost_in_their_applies_fail_the_environment(house: House) -> None:
     environment = ordered(house)
     claimed = claim(part(house, environment, "db"))
     prepare(claimed)
     begin_apply(claimed)
-    Run.objects.filter(pk=claimed.run_id).update(lease_until=ClockTimestamp() - timedelta(seconds=1))
+    past = ClockTimestamp() - timedelta(seconds=1)
+    Run.objects.filter(pk=claimed.run_id).update(lease_until=past, attempt=MAX_ATTEMPTS + MAX_RECOVERIES)
     assert reconcile() == 2  # the lease, and what follows from it
     assert failures(house, environment) == {"db": "worker_lost", "reports": "need_failed", "archive": "need_failed"}
     assert (look(house, environment)["status"], quota()) == ("failed", (1, 1))
