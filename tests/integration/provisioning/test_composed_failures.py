@@ -248,7 +248,10 @@ def test_workers_that_were_all_lost_in_their_applies_fail_the_environment(house:
     prepare(claimed)
     begin_apply(claimed)
     past = ClockTimestamp() - timedelta(seconds=1)
-    Run.objects.filter(pk=claimed.run_id).update(lease_until=past, attempt=MAX_ATTEMPTS + MAX_RECOVERIES)
+    planned = {"objects": [{"address": "fleet_postgres_role.this", "action": "create"}]}
+    Run.objects.filter(pk=claimed.run_id).update(
+        lease_until=past, attempt=MAX_ATTEMPTS + MAX_RECOVERIES, plan_summary=planned
+    )
     assert reconcile() == 2  # the lease, and what follows from it
     assert failures(house, environment) == {"db": "worker_lost", "reports": "need_failed", "archive": "need_failed"}
     assert (look(house, environment)["status"], quota()) == ("failed", (1, 1))
