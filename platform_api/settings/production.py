@@ -21,6 +21,11 @@ for name, issuers in {
         msg = f"{name} names an issuer without TLS; its keys could be anybody's."
         raise ImproperlyConfigured(msg)
 
+if env.text("SLIPWAY_FAILPOINTS", default=" ").strip():
+    raise ImproperlyConfigured(
+        "SLIPWAY_FAILPOINTS lets a folder of files stop and break this process; it is for tests."
+    )
+
 LOGGING = logs(is_json=True, level=env.text("SLIPWAY_LOG_LEVEL", default="INFO"))
 
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")

@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand
 from django.db import DatabaseError, close_old_connections, connection
 
 from platform_api.core.connections import connect_apart
+from platform_api.core.failpoints import failpoint
 from provisioning.dispatch import CHANNEL
 from provisioning.hints import hints_send
 from provisioning.services.hinting import runs_to_hint, runs_unhint
@@ -63,6 +64,8 @@ class Command(BaseCommand):
                     reconcile()
                     reconciled_at = time.monotonic()
                 due = runs_to_hint(slots=settings.WORKER_SLOTS)
+                if due:
+                    failpoint("dispatcher.after_notify")
                 sent = hints_send(due)
                 if untold := due[sent:]:
                     runs_unhint(untold)

@@ -12,6 +12,7 @@ from django.db import transaction
 
 from platform_api.core import sealing, tracing
 from platform_api.core.errors import SlipwayError
+from platform_api.core.failpoints import failpoint
 from platform_api.terraform.client import (
     AppliedRun,
     PlanMode,
@@ -90,10 +91,12 @@ def run_carry_out(worker: Worker, *, hint: UUID | None) -> UUID | None:
     3. A lost lease ends the work at once and writes nothing: the run is another's. An unforeseen exception ends the run
        as ``internal_error``, and is raised.
     """
+    failpoint("worker.after_hint")
     claim = (_claim(worker, hint) if hint else None) or _claim(worker, None)
     if claim is None:
         return None
     with claim.bound(), Lease(claim, worker.terms) as lease:
+        failpoint("worker.after_claim")
         try:
             _Carrier(claim=claim, lease=lease, worker=worker, log=RunLog.resume(claim)).carry()
         except LeaseLostError:
@@ -151,6 +154,7 @@ class _Carrier:
             template: Template = self.worker.templates.template_of(facts.version)
             spec = spec_make(facts, credentials, template=template)
         with self.worker.client.prepare(spec) as prepared:
+            failpoint("worker.after_prepare")
             if prepared.recovered is not None:
                 self._keep_state(prepared.recovered)
             if facts.is_deprovision and is_in_doubt(facts.resource.pk) and not self._adopt(facts, prepared):
@@ -218,11 +222,13 @@ class _Carrier:
             return None
         with self._step("policy"):
             sealed = sealing.seal(planned.plan, place=f"plan_file/{self.claim.run_id}/{planned.digest}")
+        failpoint("worker.before_plan_stored")
         with transaction.atomic():
             # No rule asks for a person yet, so nothing waits between these three.
             run_move(self.claim, RunStatus.PLANNED, **shown)
             self._keep_plan(planned.digest, sealed)
             run_move(self.claim, RunStatus.CONFIRMED)
+            failpoint("worker.between_gate_and_apply")
             credentials_try(self.claim)
             run_move(
                 self.claim,
@@ -238,6 +244,7 @@ class _Carrier:
         """Apply, and end the run."""
         with self._step("apply"):
             applied = prepared.apply(digest=planned.digest, watch=self._watch(facts.timeouts["apply_seconds"]))
+            failpoint("worker.after_terraform")
             if applied.state is not None:
                 self._keep_state(applied.state)
         if applied.ending is RunEnding.SUCCEEDED:
@@ -255,6 +262,7 @@ class _Carrier:
         outputs = self._shown_outputs(facts, applied.state.outputs.shown if applied.state else {})
         done = {"percent": 100, "done": len(applied.journal), "total": len(applied.journal), "current": ""}
         run_applied(self.claim, status=RunStatus.APPLIED, outputs=outputs, steps=self.steps, progress=done)
+        failpoint("worker.after_finish")
 
     def _unplanned(self, planned: PlannedRun) -> None:
         failure = planned.failure
@@ -323,6 +331,7 @@ class _Carrier:
         )
 
     def _heard(self, event: Event) -> None:
+        failpoint("worker.in_apply" if self.has_applied else "worker.in_plan")
         told = {
             name: value
             for name, value in (
@@ -342,6 +351,7 @@ class _Carrier:
 
     def _keep_state(self, state: StateVersion) -> None:
         state_store(self.claim, lineage=state.lineage, serial=state.serial, content=state.content)
+        failpoint("worker.after_state")
 
     def _keep_plan(self, digest: str, sealed: bytes) -> None:
         """Keep the plan, in the transaction whose move is the fence; it takes the place of an earlier attempt's."""

@@ -15,6 +15,7 @@ import psycopg
 
 from platform_api.core import clock
 from platform_api.core.connections import connect_apart
+from platform_api.core.failpoints import failpoint
 from provisioning.services.execution.claims import Claim, LeaseTerms
 
 logger = logging.getLogger(__name__)
@@ -77,6 +78,7 @@ class Lease:
         claim = self.claim
         while not self._ended.is_set():
             asked_at = clock.boot_seconds()
+            failpoint("lease.heartbeat")
             row = own.execute(
                 _HEARTBEAT,
                 {

@@ -20,6 +20,7 @@ from django.db import transaction
 
 from governance.services.quotas import quota_change, quota_commit
 from platform_api.core.callers import Caller
+from platform_api.core.failpoints import failpoint
 from provisioning.dispatch import runs_notify
 from provisioning.models import Resource, Run
 from provisioning.selectors.quotas import amounts_of, project_facts
@@ -89,6 +90,7 @@ def run_applied(claim: Claim, *, status: RunStatus, outputs: Mapping[str, Any], 
         request_end(caller, run, RequestStatus.COMPLETED)
         run_make_missing(resource_id=run.resource_id, caller=caller)
         runs_notify()
+        failpoint("worker.in_finish")
     environment_follow(environment_id=run.resource.environment_id, caller=caller)
 
 

@@ -19,6 +19,7 @@ from governance.services.quotas import QuotaExceededError, quota_change, quotas_
 from platform_api.audit.services.events import event_record
 from platform_api.core.callers import Caller
 from platform_api.core.errors import ConflictError, RequestRefusedError
+from platform_api.core.failpoints import failpoint
 from platform_api.core.ids import Prefix, show
 from platform_api.idempotency.services.keys import StoredAnswer, answer_keep, key_claim
 from platform_api.tenancy.models.roles import Right
@@ -115,6 +116,7 @@ def resource_change(*, ask: Change, exchange: Exchange) -> Answer:
             request = _OPERATIONS[ask.operation](ask, exchange)
             run_make_missing(resource_id=request.resource_id, caller=exchange.caller)
             runs_notify()
+            failpoint("api.after_insert")
             answer = _answer(request, exchange)
             stored = StoredAnswer(status=202, location=answer.location, body=answer.body)
             answer_keep(exchange.order_key, stored)
