@@ -121,6 +121,8 @@ FINAL_RUN = frozenset(RunStatus) - LIVE_RUN
 WAITING_RUN = frozenset({_R.PENDING, _R.PLANNED, _R.CONFIRMED})
 """Nobody holds a lease on these, but for the moment between two steps of one worker."""
 LEASED_RUN = LIVE_RUN - WAITING_RUN
+CLAIMABLE_RUN = frozenset({_R.PENDING, _R.RECOVERING})
+"""Where nobody holds such a run, a worker takes it; also the condition of the index ``run_queue``."""
 
 LIVE_REQUEST = frozenset(REQUEST_MOVES)
 FINAL_REQUEST = frozenset(RequestStatus) - LIVE_REQUEST

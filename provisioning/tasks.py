@@ -19,9 +19,10 @@ from platform_api.process.programs import ProgramMissingError, terraform_find
 from platform_api.terraform.local import LocalTerraform
 from platform_api.terraform.toolchain import toolchain_make
 from platform_api.terraform.zygote import Zygote
-from provisioning.services.execution.carrying import Worker, run_carry_out
+from provisioning.services.execution.carrying import run_carry_out
 from provisioning.services.execution.claims import LeaseTerms
 from provisioning.services.execution.templates import TemplateShelf
+from provisioning.services.execution.workers import Worker
 
 logger = logging.getLogger(__name__)
 

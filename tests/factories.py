@@ -22,9 +22,9 @@ from platform_api.terraform.toolchain import Toolchain
 from provisioning.models import Environment, ProvisioningRequest, Resource, Run
 from provisioning.selectors.quotas import amounts_of, project_facts
 from provisioning.services.environments.ensuring import environment_default_ensure
-from provisioning.services.execution.carrying import Worker
 from provisioning.services.execution.claims import LeaseTerms
 from provisioning.services.execution.templates import TemplateShelf
+from provisioning.services.execution.workers import Worker
 from provisioning.services.ordering.naming import physical_name_make
 from provisioning.states import Desired, Operation, RequestStatus, ResourceStatus, RunStatus
 from tests.modules import module_write

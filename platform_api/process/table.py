@@ -26,6 +26,8 @@ class ProcessRow:
     started: str
     # Ended, but not yet collected by its parent.
     is_zombie: bool
+    # Halted by a signal, until another has it go on.
+    is_stopped: bool = False
 
 
 def process_row(pid: int) -> ProcessRow | None:
@@ -99,6 +101,7 @@ def _proc_row(pid: int) -> ProcessRow | None:
         session=int(session),
         started=rest[15],  # field 22 of proc(5)
         is_zombie=state in {"Z", "X"},
+        is_stopped=state == "T",
     )
 
 
@@ -123,4 +126,5 @@ def _ps_rows(*selection: str) -> Iterator[ProcessRow]:
             session=session,
             started=fields[4],
             is_zombie=fields[3].startswith("Z"),
+            is_stopped=fields[3].startswith("T"),
         )

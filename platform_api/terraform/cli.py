@@ -66,13 +66,20 @@ class CommandLine(Terraform):  # type: ignore[misc]  # python-terraform ships no
         return tuple(self.generate_cmd_string(command, *arguments, **options))
 
 
-def environment_build(folder: Path, *, configuration: Path, provider: Mapping[str, str]) -> dict[str, str]:
+RUN_TAG = "SLIPWAY_RUN"
+"""Variable that names the run in the environment of each of its processes, for whoever looks for what is left."""
+
+
+def environment_build(
+    folder: Path, *, configuration: Path, provider: Mapping[str, str], run_id: str | None = None
+) -> dict[str, str]:
     """Build the whole environment of a Terraform command; nothing is inherited.
 
     Args:
         folder: The run's folder; also home and place of temporary files.
         configuration: Our own CLI configuration.
         provider: How the provider is found; see `platform_api.terraform.local`.
+        run_id: The run that it is for; None: none.
     """
     return {
         "PATH": "/usr/bin:/bin",  # the launcher of the mirror is a shell script
@@ -85,4 +92,5 @@ def environment_build(folder: Path, *, configuration: Path, provider: Mapping[st
         "CHECKPOINT_DISABLE": "1",
         "GOGC": "400",  # a quarter less CPU for a quarter more memory; measured with a large provider
         **provider,
+        **({RUN_TAG: run_id} if run_id else {}),
     }

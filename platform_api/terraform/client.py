@@ -9,10 +9,11 @@
         ...  # store applied.state; only then is the run's folder removed
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Protocol
 
 from platform_api.core.errors import ConflictError
@@ -48,6 +49,9 @@ class RunEnding(StrEnum):
     STOPPED = "stopped"  # `Watch.should_stop` said so; an apply may have done some or all of its work
     TIMED_OUT = "timed_out"  # the deadline passed
     SILENT = "silent"  # nothing was heard for too long
+
+
+NO_IMPORTS: Mapping[str, str] = MappingProxyType({})
 
 
 def _nothing(_value: object) -> None:
@@ -129,12 +133,14 @@ class PreparedRun(Protocol):
     def recovered(self) -> StateVersion | None:
         """A state newer than the spec's, which an earlier attempt left on this host; store it. Else None."""
 
-    def plan(self, *, mode: PlanMode, watch: Watch) -> PlannedRun:
+    def plan(self, *, mode: PlanMode, watch: Watch, imports: Mapping[str, str] = NO_IMPORTS) -> PlannedRun:
         """Plan; changes nothing but the folder.
 
         Args:
             mode: What the plan is for.
             watch: How the caller accompanies it.
+            imports: Ids of objects that exist and that the state lacks, by the address that they shall have: the plan
+                takes them over. It fails where one of them does not exist.
         """
 
     def apply(self, *, digest: str, watch: Watch) -> AppliedRun:

@@ -12,8 +12,10 @@ from pathlib import Path
 from fleet_provider.address import CREDENTIALS_FILE_VARIABLE
 from platform_api.process.commands import Command
 from platform_api.process.ladders import TERRAFORM_LADDER, Ladder
+from platform_api.process.leftovers import LEFTOVER_LADDER, leftovers_end
 from platform_api.terraform.cli import PLAN_LADDER, CommandLine, environment_build
 from platform_api.terraform.client import (
+    NO_IMPORTS,
     AppliedRun,
     PlanChangedError,
     PlanMode,
@@ -53,7 +55,13 @@ class LocalTerraform:
     """
 
     def __init__(
-        self, *, base: Path, toolchain: Toolchain, zygote: Zygote, minimum_free_bytes: int = MINIMUM_FREE_BYTES
+        self,
+        *,
+        base: Path,
+        toolchain: Toolchain,
+        zygote: Zygote,
+        minimum_free_bytes: int = MINIMUM_FREE_BYTES,
+        leftover_ladder: Ladder = LEFTOVER_LADDER,
     ) -> None:
         """Set up the client; nothing is started.
 
@@ -62,20 +70,27 @@ class LocalTerraform:
             toolchain: Terraform and its configuration.
             zygote: Forks providers; started with the first run that needs one, if not before.
             minimum_free_bytes: Free space on the disk of ``base`` with which a run begins.
+            leftover_ladder: How Terraform of an earlier attempt is ended that still works in a run's folder.
         """
         self._base = base
         self._toolchain = toolchain
         self._zygote = zygote
         self._minimum_free_bytes = minimum_free_bytes
+        self._leftover_ladder = leftover_ladder
 
     @contextmanager
     def prepare(self, spec: RunSpec) -> Iterator[PreparedRun]:
         """Make a run's folder and start its provider; see `TerraformClient.prepare`."""
+        if (folder := self._base.absolute() / spec.run_id).is_dir():  # an earlier attempt of this run was here
+            leftovers_end(folder, self._leftover_ladder)
         workdir, recovered = Workdir.make(self._base, spec, minimum_free_bytes=self._minimum_free_bytes)
         try:
             with self._provider(spec, workdir) as (variables, lifeline):
                 environment = environment_build(
-                    workdir.folder, configuration=self._toolchain.configuration, provider=variables
+                    workdir.folder,
+                    run_id=spec.run_id,
+                    configuration=self._toolchain.configuration,
+                    provider=variables,
                 )
                 shell = _Shell(
                     line=CommandLine(self._toolchain.program.path),
@@ -149,10 +164,11 @@ class LocalRun:
         self._redactor = Redactor((*spec.secrets, *credential_secrets(spec.credentials)))
         self._judged: _Judged | None = None
 
-    def plan(self, *, mode: PlanMode, watch: Watch) -> PlannedRun:
+    def plan(self, *, mode: PlanMode, watch: Watch, imports: Mapping[str, str] = NO_IMPORTS) -> PlannedRun:
         """Plan, then read the plan; see `PreparedRun.plan`."""
         deadline_at = time.monotonic() + watch.deadline_seconds
         self._workdir.plan.unlink(missing_ok=True)
+        self._workdir.write_imports(imports)
         result = self._step(self._shell.line.plan(mode), output="plan.log", ladder=PLAN_LADDER, watch=watch)
         if result.ending is RunEnding.SUCCEEDED:
             result, judged = self._judge(_remaining(watch, deadline_at))

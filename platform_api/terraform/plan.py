@@ -108,6 +108,12 @@ class PlanSummary:
         return self._count(PlanAction.DESTROY)
 
     @property
+    def loses_data(self) -> bool:
+        """Whether an object that holds data is replaced or destroyed."""
+        lost = {PlanAction.REPLACE, PlanAction.DESTROY}
+        return any(item.is_stateful and item.action in lost for item in self.objects)
+
+    @property
     def steps(self) -> int:
         """Actions that an apply reports as it goes: a replacement is two."""
         return sum(1 + (item.action is PlanAction.REPLACE) for item in self.objects)

@@ -42,6 +42,9 @@ class StateVersion:
     addresses: tuple[str, ...]
     """The objects that exist according to it; a managed resource with several instances is named once."""
 
+    instances: frozenset[str] = frozenset()
+    """The same with each instance by its own address (``module.a.fleet_x.y["key"]``), as events name them."""
+
     @classmethod
     def parse(cls, content: bytes) -> Self:
         """Read a state file's bytes.
@@ -58,7 +61,14 @@ class StateVersion:
             or serial < 0
         ):
             raise StateUnreadableError("It has no version 4, lineage and serial.")
-        return cls(lineage=lineage, serial=serial, content=content, addresses=_addresses(document))
+        instances = _instances(document)
+        return cls(
+            lineage=lineage,
+            serial=serial,
+            content=content,
+            addresses=tuple(instances),
+            instances=frozenset(address for each in instances.values() for address in each),
+        )
 
     @property
     def outputs(self) -> Outputs:
@@ -93,15 +103,18 @@ def _document(content: bytes) -> dict[str, Any]:
     return document
 
 
-def _addresses(document: dict[str, Any]) -> tuple[str, ...]:
+def _instances(document: dict[str, Any]) -> dict[str, list[str]]:
+    """Return the addresses of instances by the address of what they are instances of."""
     resources = document.get("resources", [])
     if not isinstance(resources, list):
         raise StateUnreadableError('Its "resources" are no list.')
-    found = []
+    found: dict[str, list[str]] = {}
     for resource in resources:
         if not isinstance(resource, dict):
             raise StateUnreadableError("One of its resources is no object.")
         if resource.get("mode") == "managed" and resource.get("instances"):
             parts = (resource.get("module"), resource.get("type"), resource.get("name"))
-            found.append(".".join(str(part) for part in parts if part))
-    return tuple(found)
+            address = ".".join(str(part) for part in parts if part)
+            keys = (each.get("index_key") for each in resource["instances"])
+            found[address] = [address if key is None else f"{address}[{json.dumps(key)}]" for key in keys]
+    return found

@@ -11,6 +11,7 @@ from typing import Any
 from platform_api.core.clock import now
 from platform_api.core.errors import SlipwayError
 from platform_api.terraform.client import (
+    NO_IMPORTS,
     AppliedRun,
     PlanChangedError,
     PlanMode,
@@ -33,6 +34,14 @@ DOWN = Failure(
     remedy="Nothing needs to be done; the run is tried again.",
 )
 """A failure that may pass by itself."""
+
+MISSING = Failure(
+    kind=FailureKind.PERMANENT,
+    code="terraform_failed",
+    summary="Cannot import non-existent remote object",
+    remedy="Read the diagnostics.",
+)
+"""What a plan says that shall take over what does not exist."""
 
 TAKEN = Failure(
     kind=FailureKind.USER,
@@ -93,6 +102,9 @@ class Script:
     drifted: tuple[str, ...] = ()
     """Addresses that were changed from outside."""
 
+    knows_imports: bool = True
+    """Whether what a plan shall take over exists."""
+
     prepare_error: SlipwayError | None = None
     """Raised by `FakeTerraform.prepare`."""
 
@@ -121,6 +133,7 @@ class FakeTerraform:
     Attributes:
         specs: What was prepared, in order.
         calls: ``plan normal``, ``apply`` and the like, in order.
+        imports: What each plan was to take over, in order.
     """
 
     def __init__(self, *scripts: Script) -> None:
@@ -132,6 +145,7 @@ class FakeTerraform:
         self._scripts = list(scripts) or [Script()]
         self.specs: list[RunSpec] = []
         self.calls: list[str] = []
+        self.imports: list[Mapping[str, str]] = []
 
     @contextmanager
     def prepare(self, spec: RunSpec) -> Iterator[PreparedRun]:
@@ -140,23 +154,29 @@ class FakeTerraform:
         self.specs.append(spec)
         if script.prepare_error is not None:
             raise script.prepare_error
-        yield _FakeRun(spec, script, self.calls)
+        yield _FakeRun(spec, script, self.calls, self.imports)
 
 
 class _FakeRun:
     """One scripted run."""
 
-    def __init__(self, spec: RunSpec, script: Script, calls: list[str]) -> None:
+    def __init__(
+        self, spec: RunSpec, script: Script, calls: list[str], imports: list[Mapping[str, str]]
+    ) -> None:
         self._spec = spec
         self._script = script
         self._calls = calls
+        self._imports = imports
         self._plan = spec.saved_plan
         self._prior = StateVersion.parse(spec.prior_state) if spec.prior_state else None
         self.recovered = script.recovered
 
-    def plan(self, *, mode: PlanMode, watch: Watch) -> PlannedRun:
+    def plan(self, *, mode: PlanMode, watch: Watch, imports: Mapping[str, str] = NO_IMPORTS) -> PlannedRun:
         """Emit a planned change for each object, then end as the script says; see `PreparedRun.plan`."""
         self._calls.append(f"plan {mode}")
+        self._imports.append(dict(imports))
+        if imports and not self._script.knows_imports:
+            return PlannedRun(ending=RunEnding.FAILED, failure=MISSING)
         if watch.should_stop():
             return PlannedRun(ending=RunEnding.STOPPED)
         if self._script.plan_ending is not RunEnding.SUCCEEDED:
@@ -230,7 +250,16 @@ def _digest(plan: bytes) -> str:
 
 def _event(kind: EventKind, address: str, action: PlanAction, words: str) -> Event:
     word = "delete" if action is PlanAction.DESTROY else action.value
-    return Event(kind=kind, at=now(), line=f"{address}: {word} {words}", address=address, action=word)
+    is_made = kind is EventKind.APPLY_COMPLETE and action is PlanAction.CREATE
+    return Event(
+        kind=kind,
+        at=now(),
+        line=f"{address}: {word} {words}",
+        address=address,
+        action=word,
+        id_key="id" if is_made else "",
+        id_value=f"id of {address}" if is_made else "",
+    )
 
 
 def _object(address: str, action: PlanAction) -> PlanObject:

@@ -56,6 +56,9 @@ class Workdir:
         self.state = folder / _STATE
         self.plan = folder / PLAN
         self.inputs = folder / INPUTS
+        self.imports = folder / "slipway_imports.tf.json"
+        """What a plan takes over; beside the module, because Terraform knows no other place for it."""
+
         self.credentials = folder / "fleet.json"
         """Launched provider only."""
 
@@ -108,6 +111,13 @@ class Workdir:
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(content)
 
+    def write_imports(self, imports: Mapping[str, str]) -> None:
+        """Say what the next plan takes over: ids by address; nothing, if it is empty."""
+        self.imports.unlink(missing_ok=True)
+        if imports:
+            blocks = [{"to": address, "id": _literal(value)} for address, value in imports.items()]
+            self.write(self.imports, json.dumps({"import": blocks}).encode())
+
     def remove(self) -> None:
         """Remove the folder with all that is in it, also where a module took rights away from a part of it."""
         if not self.folder.is_dir():
@@ -154,6 +164,11 @@ class Workdir:
         except (BlockingIOError, PermissionError):
             return True
         return False
+
+
+def _literal(text: str) -> str:
+    """Write a text so that Terraform's JSON syntax, which reads templates in strings, takes it as it is."""
+    return text.replace("${", "$${").replace("%{", "%%{")
 
 
 def newest_state(folder: Path, stored: StateVersion | None) -> StateVersion | None:

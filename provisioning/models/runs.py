@@ -10,7 +10,7 @@ from platform_api.core.ids import new_id
 from platform_api.tenancy.models import Project
 from provisioning.models.requests import ProvisioningRequest
 from provisioning.models.resources import Resource
-from provisioning.states import LEASED_RUN, LIVE_RUN, Operation, RunStatus
+from provisioning.states import CLAIMABLE_RUN, LEASED_RUN, LIVE_RUN, Operation, RunStatus
 
 EPOCH_SEQUENCE = "run_epoch_seq"
 """Fencing numbers: each claim draws a higher one, and every write of a worker names the one that it holds."""
@@ -80,7 +80,11 @@ class Run(models.Model):
             ),
         ]
         indexes = [
-            models.Index(fields=["pool", "priority", "id"], condition=Q(status=RunStatus.PENDING), name="run_queue"),
+            models.Index(
+                fields=["pool", "priority", "id"],
+                condition=Q(status__in=sorted(CLAIMABLE_RUN), lease_owner=None),
+                name="run_queue",
+            ),
             models.Index(fields=["lease_until"], condition=Q(status__in=sorted(LEASED_RUN)), name="run_lease"),
             models.Index(fields=["project", "-id"], name="run_project"),
             models.Index(fields=["resource", "-id"], name="run_resource"),

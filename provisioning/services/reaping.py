@@ -4,6 +4,7 @@ import logging
 from dataclasses import replace
 from uuid import UUID
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
@@ -14,14 +15,22 @@ from platform_api.core.callers import Caller
 from platform_api.core.failpoints import failpoint
 from provisioning.models import Run
 from provisioning.services.execution.adoption import WORKER_LOST
-from provisioning.services.execution.carrying import MAX_ATTEMPTS
 from provisioning.services.execution.claims import RELEASED, ClockTimestamp
 from provisioning.services.execution.endings import RunFailure, resource_lock
+from provisioning.services.execution.limits import MAX_ATTEMPTS, MAX_RECOVERIES
 from provisioning.services.execution.outcomes import canceled, unfulfilled_settle
-from provisioning.services.execution.records import objects_left_unseen
+from provisioning.services.execution.remains import remains_unseen
+from provisioning.services.execution.verifying import verify_ask
 from provisioning.states import LEASED_RUN, RUN_MOVES, WAITING_RUN, ResourceStatus, RunStatus, sources
 
 logger = logging.getLogger(__name__)
+
+_WAY_BACK = {
+    RunStatus.PLANNING: RunStatus.PENDING,
+    RunStatus.APPLYING: RunStatus.RECOVERING,
+    RunStatus.RECOVERING: RunStatus.RECOVERING,
+}
+"""Where the next worker takes a lost run up."""
 
 LOST = RunFailure(
     code=WORKER_LOST,
@@ -35,7 +44,7 @@ def runs_lost() -> QuerySet[Run]:
     """Return runs whose workers have given no sign of life for a whole lease."""
     return Run.objects.filter(
         Q(status__in=LEASED_RUN) | Q(status__in=WAITING_RUN, lease_owner__isnull=False),
-        Q(lease_until__lt=ClockTimestamp()) | Q(lease_until=None, status=RunStatus.RECOVERING),
+        lease_until__lt=ClockTimestamp(),
     )
 
 
@@ -44,7 +53,13 @@ def run_reap(*, run_id: UUID, resource_id: UUID, caller: Caller) -> bool:
 
     * planning has no side effects: back to the queue, or ``errored`` when the attempts are used up, or ``canceled``;
     * what waits between two steps of one worker, which no commit shows: ``errored``, for it has no way back;
-    * applying may have done anything: through ``recovering`` to ``errored``, with what the newest state knows.
+    * applying may have done anything: ``recovering``, for another worker to find out, and the resource is looked at
+      again later; or ``errored`` when the attempts are used up, with all that exists or may exist.
+
+    Args:
+        run_id: The run.
+        resource_id: Its resource, which is locked first.
+        caller: Who takes it.
     """
     with transaction.atomic():
         resource_lock(resource_id)
@@ -63,14 +78,16 @@ def run_reap(*, run_id: UUID, resource_id: UUID, caller: Caller) -> bool:
 
 def _settle(caller: Caller, lost: Run) -> None:
     """Decide what becomes of a run that was taken from its worker."""
-    has_applied = lost.status in {RunStatus.APPLYING, RunStatus.RECOVERING}
+    has_applied = lost.plan_digest != "" or lost.status in {RunStatus.APPLYING, RunStatus.RECOVERING}
+    attempts = MAX_ATTEMPTS + (MAX_RECOVERIES if has_applied else 0)
+    if has_applied:
+        verify_ask(caller=caller, resource_id=lost.resource_id, seconds=settings.VERIFY_SECONDS)
     if lost.cancel_requested_at is not None and not has_applied:
         _give_up(caller, lost, canceled(), has_applied=False, is_canceled=True)
-    elif lost.status == RunStatus.PLANNING and lost.attempt < MAX_ATTEMPTS:
-        _move(caller, lost, RunStatus.PENDING, not_before=ClockTimestamp(), steps=[])
+    elif lost.attempt < attempts and lost.status in _WAY_BACK:
+        _move(caller, lost, _WAY_BACK[RunStatus(lost.status)], not_before=ClockTimestamp(), steps=[])
     else:
-        # An apply that was lost may have made what no state tells of: the resource is never taken for gone.
-        left = objects_left_unseen(lost.resource_id) if has_applied else ()
+        left = remains_unseen(run_id=lost.pk, resource_id=lost.resource_id) if has_applied else ()
         _give_up(caller, lost, replace(LOST, objects_left=left), has_applied=has_applied, is_canceled=False)
 
 

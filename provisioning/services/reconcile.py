@@ -20,6 +20,7 @@ from provisioning.services.environments.closing import (
     environments_expired,
     environments_unasked,
 )
+from provisioning.services.execution.verifying import resources_to_verify, run_make_verify
 from provisioning.services.intents import resources_without_run, run_make_missing
 from provisioning.services.reaping import run_reap, runs_lost
 
@@ -53,6 +54,7 @@ def reconcile() -> int:
         )
         + _each(environments_unadvanced(), lambda pk: _advance(caller, pk), what="environment %s could not go on")
         + _each(resources_without_run(), lambda pk: _make(caller, pk), what="resource %s could not get its run")
+        + _each(resources_to_verify(), lambda pk: _verify(caller, pk), what="resource %s could not be looked at again")
         + keys_sweep()
     )
 
@@ -76,3 +78,7 @@ def _advance(caller: Caller, environment_id: UUID) -> bool:
 
 def _make(caller: Caller, resource_id: UUID) -> bool:
     return run_make_missing(resource_id=resource_id, caller=caller) is not None
+
+
+def _verify(caller: Caller, resource_id: UUID) -> bool:
+    return run_make_verify(resource_id=resource_id, caller=caller) is not None

@@ -196,6 +196,7 @@ class Stage:
             "DJANGO_SETTINGS_MODULE": "tests.faults.settings",
             "SLIPWAY_STATE_DIR": str(self.folder.path),
             "SLIPWAY_LEASE_SECONDS": str(terms.LEASE_SECONDS),
+            "SLIPWAY_VERIFY_SECONDS": str(terms.VERIFY_SECONDS),
             "SLIPWAY_WORKER_SLOTS": str(WORKERS),
             "FLEET_VALKEY_URL": "redis://fleet_admin:unused@127.0.0.1:1/0",
             VARIABLE: str(self.failpoints),

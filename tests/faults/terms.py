@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from platform_api.process.ladders import Step
+from platform_api.terraform.local import LocalTerraform
 
 LEASE_SECONDS = 2
 
 SHORT: Mapping[str, Any] = {
-    "provisioning.services.execution.carrying.SILENCE_SECONDS": 4,
-    "provisioning.services.execution.carrying.RETRY_SECONDS": 0.5,
+    "provisioning.services.execution.carrier.SILENCE_SECONDS": 4,
+    "provisioning.services.execution.carrier.RETRY_SECONDS": 0.5,
+    "provisioning.services.execution.leases.OVERDUE_SECONDS": 6,
     "provisioning.management.commands.run_dispatcher.RECONCILE_SECONDS": 0.7,
     "provisioning.management.commands.run_dispatcher.SWEEP_SECONDS": 0.5,
     "provisioning.services.hinting.HINT_SECONDS": 3,
@@ -20,7 +22,13 @@ SHORT: Mapping[str, Any] = {
         Step(signal=signal.SIGINT, seconds=1),
     ),
 }
-"""In the product these are 120 s, 5 s, 5 s, 2 s, 10 s, and 60 s and 15 s, with leases of 60 s."""
+"""In the product these are 120 s, 5 s, 90 s, 5 s, 2 s, 10 s, and 60 s and 15 s, with leases of 60 s."""
+
+VERIFY_SECONDS = 4
+"""After a takeover, instead of two leases and 90 s: by then the short ladder is done."""
+
+LEFTOVER_LADDER = (Step(signal=signal.SIGCONT, seconds=2), Step(signal=signal.SIGINT, seconds=1))
+"""Instead of 60 s and 15 s."""
 
 
 def shorten() -> None:
@@ -31,3 +39,7 @@ def shorten() -> None:
         if not hasattr(module, name):
             raise AttributeError(path)
         setattr(module, name, value)
+    defaults = LocalTerraform.__init__.__kwdefaults__
+    if defaults is None or "leftover_ladder" not in defaults:
+        raise AttributeError("leftover_ladder")
+    defaults["leftover_ladder"] = LEFTOVER_LADDER

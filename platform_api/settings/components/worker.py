@@ -26,3 +26,11 @@ def pools() -> list[str]:
 def lease_seconds() -> int:
     """Return after how many seconds of silence a worker has lost its run."""
     return env.integer("SLIPWAY_LEASE_SECONDS", default=60, minimum=2, maximum=3600)
+
+
+def verify_seconds(lease: int) -> int:
+    """Return how long after a takeover it is looked for what the former worker may have done late.
+
+    By then it has noticed (two leases) and Terraform's whole ladder is behind it.
+    """
+    return env.integer("SLIPWAY_VERIFY_SECONDS", default=2 * lease + 90, minimum=1, maximum=86_400)

@@ -59,6 +59,11 @@ class Claim:
     attempt: int
     correlation_id: str
     traceparent: str
+    status: RunStatus = RunStatus.PLANNING
+    """Where the claim put it: ``planning``, or ``recovering`` after an apply that ended unclean."""
+
+    has_applied: bool = False
+    """Whether an earlier attempt began to apply, so that what is there must be found out first."""
 
     @property
     def caller(self) -> Caller:
@@ -72,30 +77,31 @@ class Claim:
 
 _CLAIM = """
 WITH candidate AS (
-    SELECT id FROM run
-    WHERE status = 'pending' AND pool = ANY(%(pools)s) AND not_before <= clock_timestamp()
+    SELECT id, CASE status WHEN 'recovering' THEN 'recovering' ELSE 'planning' END AS status FROM run
+    WHERE status IN ('pending', 'recovering') AND lease_owner IS NULL
+      AND pool = ANY(%(pools)s) AND not_before <= clock_timestamp()
       AND worker_min_version <= %(version)s AND (%(run_id)s::uuid IS NULL OR id = %(run_id)s::uuid)
     ORDER BY priority, id LIMIT 1 FOR UPDATE SKIP LOCKED
 )
-UPDATE run SET status = 'planning', epoch = nextval('{sequence}'), lease_owner = %(owner)s, attempt = attempt + 1,
+UPDATE run SET status = candidate.status, epoch = nextval('{sequence}'), lease_owner = %(owner)s, attempt = attempt + 1,
     lease_until = clock_timestamp() + make_interval(secs => %(lease)s),
     deadline = clock_timestamp() + make_interval(secs => %(limit)s),
     started_at = coalesce(started_at, clock_timestamp()), failure = NULL
 FROM candidate, project WHERE run.id = candidate.id AND project.id = run.project_id
 RETURNING run.id, run.resource_id, run.project_id, project.team_id, run.epoch, run.operation, run.attempt,
-    run.correlation_id, run.traceparent
+    run.correlation_id, run.traceparent, run.status, run.plan_digest <> '' AS has_applied
 """
 
 _CLAIMED = (
     *("run_id", "resource_id", "project_id", "team_id", "epoch", "operation", "attempt"),
-    *("correlation_id", "traceparent"),
+    *("correlation_id", "traceparent", "status", "has_applied"),
 )
 
 
 def run_claim(
     *, owner: str, pools: list[str], terms: LeaseTerms, plan_seconds: float, run_id: UUID | None = None
 ) -> Claim | None:
-    """Take a pending run, or None where there is none to take.
+    """Take a run that waits, or one whose apply ended unclean; None where there is none to take.
 
     Args:
         owner: Who takes it: host, process and a random part.
@@ -119,11 +125,10 @@ def run_claim(
         row = cursor.fetchone()
         if row is None:
             return None
-        claim = Claim(owner=owner, **dict(zip(_CLAIMED, row, strict=True)))
+        claimed = dict(zip(_CLAIMED, row, strict=True))
+        claim = Claim(owner=owner, **claimed | {"status": RunStatus(claimed["status"])})
         with claim.bound():
-            run_event(
-                claim, RunStatus.PLANNING, after={"attempt": claim.attempt, "epoch": claim.epoch, "worker": owner}
-            )
+            run_event(claim, claim.status, after={"attempt": claim.attempt, "epoch": claim.epoch, "worker": owner})
     return claim
 
 
@@ -199,5 +204,5 @@ def seconds_from_now(seconds: float) -> Any:
     return ClockTimestamp() + interval
 
 
-RELEASED = {"lease_owner": None, "lease_until": None, "deadline": None}
+RELEASED = {"lease_owner": None, "lease_until": None, "deadline": None, "hinted_at": None}
 """What a run that nobody holds has in its lease columns; its epoch stays, so that the next one is higher."""

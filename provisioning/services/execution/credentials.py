@@ -118,6 +118,19 @@ def credentials_ensure(claim: Claim, *, manifest: Mapping[str, Any]) -> RunCrede
     )
 
 
+def credentials_unkept(*, manifest: Mapping[str, Any]) -> RunCredentials:
+    """Return such as nobody will ever use: for a resource that is gone, what a late worker made of it is taken down.
+
+    Args:
+        manifest: Of the version that the run is pinned to.
+    """
+    offered = manifest["credentials"]
+    if offered is None:
+        return RunCredentials()
+    made = credentials_make(offered["verifiers"])
+    return RunCredentials(verifiers=made.verifiers, secrets=made.secrets)
+
+
 def _keep_new(claim: Claim, made: Credentials) -> Credential:
     with transaction.atomic():
         run_write(claim, epoch=claim.epoch)  # the fence: changes nothing, stops an overtaken worker

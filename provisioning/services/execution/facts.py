@@ -9,10 +9,11 @@ from catalog.services.connections import connection_credentials
 from platform_api.core.ids import Prefix, show
 from platform_api.terraform.spec import RunSpec, Template
 from provisioning.models import Resource, Run
+from provisioning.services.execution.adoption import is_in_doubt
 from provisioning.services.execution.claims import Claim
 from provisioning.services.execution.credentials import RunCredentials
 from provisioning.services.execution.records import state_newest
-from provisioning.states import Operation
+from provisioning.states import Operation, ResourceStatus
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,9 +41,19 @@ class RunFacts:
         return manifest
 
     @property
-    def is_deprovision(self) -> bool:
+    def is_gone(self) -> bool:
+        """Whether the resource was deprovisioned before: what a late worker made of it is looked for."""
+        return self.resource.status == ResourceStatus.DEPROVISIONED
+
+    @property
+    def takes_down(self) -> bool:
         """Whether the run takes everything down."""
-        return self.run.operation == Operation.DEPROVISION
+        return self.run.operation == Operation.DEPROVISION or self.is_gone
+
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether more may exist than any state tells of, so that a run which takes down must take it over first."""
+        return self.is_gone or (self.takes_down and is_in_doubt(self.resource.pk))
 
     @property
     def timeouts(self) -> Mapping[str, int]:

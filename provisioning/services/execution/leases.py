@@ -4,27 +4,41 @@
    for or the deadline has passed; both by the database's clock.
 2. No row: another took over. No good answer for ``fence_seconds`` of boot-time clock (which counts a suspended
    machine): another may have. Either way the lease is lost for good, and the work is stopped.
+3. A worker whose main thread hangs does not live by its heartbeats: so long after the deadline none is taken any more.
+4. What has to be written waits for a database that is away (``Lease.ride``), as long as the lease may hold.
 """
 
 import logging
 import threading
+import time
+from collections.abc import Callable
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 import psycopg
+from django.db import InterfaceError, OperationalError, connection
 
 from platform_api.core import clock
 from platform_api.core.connections import connect_apart
 from platform_api.core.failpoints import failpoint
-from provisioning.services.execution.claims import Claim, LeaseTerms
+from provisioning.services.execution.claims import Claim, LeaseLostError, LeaseTerms
 
 logger = logging.getLogger(__name__)
 
 STATEMENT_TIMEOUT_MS = 5000
 
+OVERDUE_SECONDS = 90
+"""After its deadline a run has so long to be stopped and written down: the whole ladder of Terraform, and a margin."""
+
+RIDE_SECONDS = 0.25
+"""Between two tries of a write while the database is away."""
+
+Written = TypeVar("Written")
+
 _HEARTBEAT = """
 UPDATE run SET lease_until = clock_timestamp() + make_interval(secs => %(lease)s)
 WHERE id = %(run_id)s AND epoch = %(epoch)s AND lease_owner = %(owner)s
+    AND (deadline IS NULL OR deadline + make_interval(secs => %(overdue)s) > clock_timestamp())
 RETURNING cancel_requested_at IS NOT NULL, deadline < clock_timestamp()
 """
 
@@ -61,6 +75,28 @@ class Lease:
             self.is_lost = True
         return self.is_lost or self.is_cancel_requested or self.is_overdue
 
+    def ride(self, write: Callable[[], Written]) -> Written:
+        """Write, and again while the database does not answer; outside of transactions only.
+
+        A write may come twice, where its answer was lost: the fence of a move then finds nothing to move.
+
+        Args:
+            write: What is written; ends its own transaction.
+
+        Raises:
+            LeaseLostError: Another took over, or may have while the database was away.
+        """
+        while True:
+            try:
+                return write()
+            except (OperationalError, InterfaceError):
+                connection.close()
+                self.should_stop()
+                if self.is_lost:
+                    raise LeaseLostError from None
+                logger.warning("run %s: the database does not answer; tried again", self.claim.run_id)
+                time.sleep(RIDE_SECONDS)
+
     def _keep(self) -> None:
         # The claim was the first sign of life; most runs end before the second is due, and need no connection.
         self._ended.wait(self.terms.heartbeat_seconds)
@@ -86,6 +122,7 @@ class Lease:
                     "run_id": claim.run_id,
                     "epoch": claim.epoch,
                     "owner": claim.owner,
+                    "overdue": float(OVERDUE_SECONDS),
                 },
             ).fetchone()
             if row is None:

@@ -35,7 +35,7 @@ from provisioning.services.execution.endings import (
     resource_move,
 )
 from provisioning.services.intents import run_make_missing
-from provisioning.states import Desired, Operation, RequestStatus, ResourceStatus, RunStatus
+from provisioning.states import LIVE_RESOURCE, Desired, Operation, RequestStatus, ResourceStatus, RunStatus
 
 
 def canceled(*, objects_left: tuple[str, ...] = ()) -> RunFailure:
@@ -66,7 +66,11 @@ def run_applied(claim: Claim, *, status: RunStatus, outputs: Mapping[str, Any], 
         run_move(claim, status, finished_at=ClockTimestamp(), **RELEASED, **changes)
         run = Run.objects.select_related("plan", "provisioning_request", "resource__project__team").get(pk=claim.run_id)
         caller = claim.caller
-        if run.operation == Operation.DEPROVISION:
+        if run.operation == Operation.VERIFY:
+            if run.resource.status in LIVE_RESOURCE:
+                credentials_apply(caller, run.resource)
+                resource_move(caller, run.resource, ResourceStatus.READY, outputs=dict(outputs))
+        elif run.operation == Operation.DEPROVISION:
             resource_end(caller, run.resource, run=run, reason="deprovisioned", observed_generation=run.generation)
         else:
             credentials_apply(caller, run.resource)
@@ -119,7 +123,7 @@ def run_failed(
         of_resource = ("resource__project__team", "resource__plan", "resource__environment")
         run = Run.objects.select_related(*of_resource).get(pk=claim.run_id)
         usable = run.resource.status == ResourceStatus.READY and not has_applied
-        if has_applied:
+        if run.status == RunStatus.APPLYING:
             run_move(claim, RunStatus.RECOVERING)
         run_move(
             claim,
@@ -148,6 +152,9 @@ def unfulfilled_settle(
 
     A resource that was never made is gone with its first run, unless a deprovision waits: that ends it then.
     """
+    if run.operation == Operation.VERIFY:
+        _unverified_settle(caller, run, has_applied=has_applied)
+        return
     resource = run.resource
     left = bool(failure.objects_left)
     is_deprovision = run.operation == Operation.DEPROVISION
@@ -169,4 +176,12 @@ def unfulfilled_settle(
     status = RequestStatus.CANCELED if is_canceled else RequestStatus.FAILED
     request_end(caller, run, status, failure=failure.as_json(resource_usable=resource_usable))
     run_make_missing(resource_id=resource.pk, caller=caller)
+    runs_notify()
+
+
+def _unverified_settle(caller: Caller, run: Run, *, has_applied: bool) -> None:
+    """Settle a run that only looked: nobody had asked for it, and what is known of the resource is as it was."""
+    if has_applied and run.resource.status in LIVE_RESOURCE:
+        resource_move(caller, run.resource, ResourceStatus.DEGRADED)
+    run_make_missing(resource_id=run.resource_id, caller=caller)
     runs_notify()

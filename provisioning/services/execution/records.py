@@ -1,7 +1,7 @@
 """What a run leaves while it works: log lines without gaps, and every valid state, sealed. Fenced like all else."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -23,20 +23,20 @@ FLUSH_SECONDS = 0.2
 
 LINE_LENGTH = 4000
 
-UNKNOWN = "(unknown: no state tells)"
-"""Stands for what an apply may have made when nothing is left that would tell."""
-
 # The fence is the update: a worker that was overtaken finds no row, and writes no line.
 _INSERT_LINES = """
 WITH mine AS (
     UPDATE run SET progress = coalesce(%(progress)s::jsonb, progress)
     WHERE id = %(run_id)s::uuid AND epoch = %(epoch)s AND lease_owner = %(owner)s
     RETURNING id
+), written AS (
+    INSERT INTO log_line (run_id, sequence, at, source, level, line, event)
+    SELECT mine.id, line.sequence, line.at, line.source, line.level, line.line, line.event
+    FROM mine, jsonb_to_recordset(%(lines)s::jsonb)
+        AS line(sequence int, at timestamptz, source text, level text, line text, event jsonb)
+    ON CONFLICT DO NOTHING  -- lines of a batch that was committed while its answer was lost
 )
-INSERT INTO log_line (run_id, sequence, at, source, level, line, event)
-SELECT mine.id, line.sequence, line.at, line.source, line.level, line.line, line.event
-FROM mine, jsonb_to_recordset(%(lines)s::jsonb)
-    AS line(sequence int, at timestamptz, source text, level text, line text, event jsonb)
+SELECT FROM mine
 """
 
 _INSERT_STATE = """
@@ -50,23 +50,30 @@ ON CONFLICT (resource_id, lineage, serial) DO NOTHING
 """
 
 
+def _at_once(write: Callable[[], None]) -> None:
+    write()
+
+
 @dataclass
 class RunLog:
     """The log of one claimed run; lines are numbered here and written in batches."""
 
     claim: Claim
     sequence: int
+    ride: Callable[[Callable[[], None]], None] = _at_once
+    """Carries a write through a time without a database; see ``Lease.ride``."""
+
     _waiting: list[dict[str, Any]] = field(default_factory=list)
     _progress: dict[str, Any] | None = None
     _flushed_at: float = field(default_factory=clock.boot_seconds)
 
     @classmethod
-    def resume(cls, claim: Claim) -> "RunLog":
+    def resume(cls, claim: Claim, *, ride: Callable[[Callable[[], None]], None] = _at_once) -> "RunLog":
         """Go on numbering where an earlier attempt of the run ended."""
         with connection.cursor() as cursor:
             cursor.execute("SELECT coalesce(max(sequence), 0) FROM log_line WHERE run_id = %s", [claim.run_id])
             (last,) = cursor.fetchone() or (0,)
-        return cls(claim=claim, sequence=int(last))
+        return cls(claim=claim, sequence=int(last), ride=ride)
 
     def write(
         self,
@@ -110,10 +117,11 @@ class RunLog:
             LeaseLostError: Another took over; nothing was written.
         """
         self._flushed_at = clock.boot_seconds()
-        if not self._waiting:
-            return
-        lines, self._waiting = self._waiting, []
-        progress, self._progress = self._progress, None
+        if self._waiting:
+            self.ride(self._insert)
+            self._waiting, self._progress = [], None
+
+    def _insert(self) -> None:
         with connection.cursor() as cursor:
             cursor.execute(
                 _INSERT_LINES,
@@ -121,11 +129,11 @@ class RunLog:
                     "run_id": self.claim.run_id,
                     "epoch": self.claim.epoch,
                     "owner": self.claim.owner,
-                    "lines": json.dumps(lines),
-                    "progress": None if progress is None else json.dumps(progress),
+                    "lines": json.dumps(self._waiting),
+                    "progress": None if self._progress is None else json.dumps(self._progress),
                 },
             )
-            if cursor.rowcount != len(lines):
+            if cursor.fetchone() is None:
                 raise LeaseLostError
 
 
@@ -186,9 +194,3 @@ def objects_left(state: TerraformState | None, journal: Sequence[JournalEntry] =
     known = () if state is None else state.addresses
     doubtful = (entry.address for entry in journal if entry.status is StepStatus.STARTED)
     return tuple(dict.fromkeys((*known, *doubtful)))
-
-
-def objects_left_unseen(resource_id: UUID) -> tuple[str, ...]:
-    """Return the same for an apply whose end nobody saw; never empty, for it may have made what no state tells of."""
-    content = state_newest(resource_id)
-    return objects_left(None if content is None else TerraformState.parse(content)) or (UNKNOWN,)

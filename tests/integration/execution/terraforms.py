@@ -1,10 +1,10 @@
 """Terraforms that go wrong in ways that no script tells: they raise, or somebody interferes while they work."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 
-from platform_api.terraform.client import AppliedRun, PlanMode, PlannedRun, PreparedRun, Watch
+from platform_api.terraform.client import NO_IMPORTS, AppliedRun, PlanMode, PlannedRun, PreparedRun, Watch
 from platform_api.terraform.events import Event
 from platform_api.terraform.spec import RunSpec
 from platform_api.terraform.testing import FakeTerraform, Script
@@ -29,10 +29,10 @@ class _BreakingRun:
         self._prepared, self._step = prepared, step
         self.recovered = prepared.recovered
 
-    def plan(self, *, mode: PlanMode, watch: Watch) -> PlannedRun:
+    def plan(self, *, mode: PlanMode, watch: Watch, imports: Mapping[str, str] = NO_IMPORTS) -> PlannedRun:
         if self._step == "plan":
             raise ZeroDivisionError("secret-of-the-plan")
-        return self._prepared.plan(mode=mode, watch=watch)
+        return self._prepared.plan(mode=mode, watch=watch, imports=imports)
 
     def apply(self, *, digest: str, watch: Watch) -> AppliedRun:
         if self._step == "apply":
@@ -60,8 +60,8 @@ class _InterferingRun:
         self.recovered = prepared.recovered
         self._heard = 0
 
-    def plan(self, *, mode: PlanMode, watch: Watch) -> PlannedRun:
-        return self._prepared.plan(mode=mode, watch=self._interfered("plan", watch))
+    def plan(self, *, mode: PlanMode, watch: Watch, imports: Mapping[str, str] = NO_IMPORTS) -> PlannedRun:
+        return self._prepared.plan(mode=mode, watch=self._interfered("plan", watch), imports=imports)
 
     def apply(self, *, digest: str, watch: Watch) -> AppliedRun:
         return self._prepared.apply(digest=digest, watch=self._interfered("apply", watch))

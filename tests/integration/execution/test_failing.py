@@ -11,9 +11,9 @@ from platform_api.core.errors import RefusedError, UnavailableError
 from platform_api.terraform.client import RunEnding
 from platform_api.terraform.testing import DOWN, TAKEN, Script
 from provisioning.models import ProvisioningRequest, Resource, Run
-from provisioning.services.execution.carrying import RETRY_SECONDS, run_carry_out
+from provisioning.services.execution.carrying import run_carry_out
 from provisioning.services.execution.claims import ClockTimestamp
-from provisioning.services.execution.records import UNKNOWN
+from provisioning.services.execution.limits import RETRY_SECONDS
 from provisioning.states import Operation, RequestStatus, ResourceStatus, RunStatus
 from tests.credentials import kept, stand
 from tests.factories import OUTPUTS, Orders, run_of, worker_make
@@ -240,7 +240,7 @@ def test_a_lasting_failure_of_prepare_ends_the_run(orders: Orders) -> None:
     ("step", "status", "left"),
     [
         ("plan", ResourceStatus.DEPROVISIONED, []),
-        ("apply", ResourceStatus.DEGRADED, [UNKNOWN]),
+        ("apply", ResourceStatus.DEGRADED, [FIRST, SECOND, "fleet_postgres_grant.this"]),
         ("after", ResourceStatus.DEGRADED, [FIRST, SECOND, "fleet_postgres_grant.this"]),
     ],
 )

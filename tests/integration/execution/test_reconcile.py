@@ -13,7 +13,7 @@ from platform_api.core.callers import Caller, system_caller
 from platform_api.terraform.testing import Script, state_make
 from provisioning.models import ProvisioningRequest, Resource, Run
 from provisioning.services import reaping
-from provisioning.services.execution.carrying import MAX_ATTEMPTS, run_carry_out
+from provisioning.services.execution.carrying import run_carry_out
 from provisioning.services.execution.claims import (
     Claim,
     ClockTimestamp,
@@ -22,7 +22,8 @@ from provisioning.services.execution.claims import (
     run_claim,
     run_move,
 )
-from provisioning.services.execution.records import UNKNOWN, state_store
+from provisioning.services.execution.limits import MAX_ATTEMPTS
+from provisioning.services.execution.records import state_store
 from provisioning.services.hinting import HINT_SECONDS, runs_to_hint
 from provisioning.services.intents import run_make_missing
 from provisioning.services.reconcile import reconcile
@@ -160,7 +161,7 @@ def test_an_apply_that_was_lost_before_any_state_leaves_the_resource_in_doubt_an
     reconcile()
     lost = run_of(run.pk)
     assert lost.failure is not None
-    assert lost.failure["objects_left"] == [UNKNOWN]
+    assert lost.failure["objects_left"] == [FIRST, SECOND, "fleet_postgres_grant.this"]
     assert lost.resource.status == ResourceStatus.DEGRADED
     gone = orders.deprovision(lost.resource)
     run_carry_out(worker_make(), hint=gone.pk)

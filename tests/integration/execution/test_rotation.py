@@ -13,9 +13,10 @@ from platform_api.terraform.client import RunEnding
 from platform_api.terraform.spec import RunSpec
 from platform_api.terraform.testing import TAKEN, FakeTerraform, Script
 from provisioning.models import Credential, Resource, Run
-from provisioning.services.execution.carrying import MAX_ATTEMPTS, run_carry_out
+from provisioning.services.execution.carrying import run_carry_out
 from provisioning.services.execution.claims import Claim, ClockTimestamp, LeaseLostError, LeaseTerms, run_claim
 from provisioning.services.execution.credentials import credentials_ensure, credentials_try
+from provisioning.services.execution.limits import MAX_ATTEMPTS
 from provisioning.services.reconcile import reconcile
 from provisioning.states import Operation, ResourceStatus, RunStatus
 from tests.credentials import kept, password_of, stand

@@ -19,8 +19,8 @@ from platform_api.audit.models import AuditEvent
 from platform_api.core import clock
 from platform_api.core.ids import Prefix, show
 from provisioning.models import ComponentNeed, Environment, ProvisioningRequest, Resource, Run
-from provisioning.services.execution.carrying import MAX_ATTEMPTS
 from provisioning.services.execution.claims import LeaseLostError
+from provisioning.services.execution.limits import MAX_ATTEMPTS
 from provisioning.services.reconcile import reconcile
 from provisioning.states import LIVE_REQUEST
 from tests.integration.provisioning import environment_process, trio
