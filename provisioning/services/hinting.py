@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from provisioning.models import Run
-from provisioning.states import RunStatus
+from provisioning.states import CLAIMABLE_RUN
 
 HINT_SECONDS = 10
 """A run is hinted at so often at most: a worker that has not taken it by then has lost the hint."""
@@ -12,11 +12,12 @@ HINT_SECONDS = 10
 _TO_HINT = """
 UPDATE run SET hinted_at = clock_timestamp() WHERE id IN (
     SELECT id FROM run
-    WHERE status = 'pending' AND not_before <= clock_timestamp()
+    WHERE status IN ('pending', 'recovering') AND lease_owner IS NULL AND not_before <= clock_timestamp()
       AND (hinted_at IS NULL OR hinted_at <= clock_timestamp() - make_interval(secs => %(hint_seconds)s))
     ORDER BY priority, id
     LIMIT greatest(0, %(slots)s - (
-        SELECT count(*) FROM run WHERE status = 'pending' AND not_before <= clock_timestamp()
+        SELECT count(*) FROM run
+        WHERE status IN ('pending', 'recovering') AND lease_owner IS NULL AND not_before <= clock_timestamp()
           AND hinted_at > clock_timestamp() - make_interval(secs => %(hint_seconds)s)))
     FOR NO KEY UPDATE SKIP LOCKED
 )
@@ -36,4 +37,4 @@ def runs_to_hint(*, slots: int) -> list[Run]:
 
 def runs_unhint(runs: Sequence[Run]) -> None:
     """Forget the marks of runs that no worker was told of after all, so that the next sweep tells of them again."""
-    Run.objects.filter(pk__in=[run.pk for run in runs], status=RunStatus.PENDING).update(hinted_at=None)
+    Run.objects.filter(pk__in=[run.pk for run in runs], status__in=CLAIMABLE_RUN).update(hinted_at=None)
