@@ -102,6 +102,9 @@ class Script:
     drifted: tuple[str, ...] = ()
     """Addresses that were changed from outside."""
 
+    replaces: tuple[str, ...] = ()
+    """Addresses that a plan would destroy and make anew."""
+
     knows_imports: bool = True
     """Whether what a plan shall take over exists."""
 
@@ -160,9 +163,7 @@ class FakeTerraform:
 class _FakeRun:
     """One scripted run."""
 
-    def __init__(
-        self, spec: RunSpec, script: Script, calls: list[str], imports: list[Mapping[str, str]]
-    ) -> None:
+    def __init__(self, spec: RunSpec, script: Script, calls: list[str], imports: list[Mapping[str, str]]) -> None:
         self._spec = spec
         self._script = script
         self._calls = calls
@@ -237,6 +238,8 @@ class _FakeRun:
     def _action(self, address: str, mode: PlanMode) -> PlanAction:
         if mode is PlanMode.DESTROY:
             return PlanAction.DESTROY
+        if address in self._script.replaces:
+            return PlanAction.REPLACE
         return PlanAction.UPDATE if self._prior and address in self._prior.addresses else PlanAction.CREATE
 
 

@@ -1,5 +1,12 @@
 from django.db import migrations, models
 
+TRIGGER = """
+DROP TRIGGER resource_version ON resource;
+CREATE TRIGGER resource_version BEFORE UPDATE ON resource FOR EACH ROW {when} EXECUTE FUNCTION row_version_count();
+"""
+UNSEEN = "WHEN (OLD.verify_at IS NOT DISTINCT FROM NEW.verify_at)"
+"""When a resource is looked at again no caller sees, and no caller's ETag becomes stale of it."""
+
 
 class Migration(migrations.Migration):
     """Runs whose apply ended unclean wait in the queue, too; and resources are found that are to be looked at again."""
@@ -7,6 +14,7 @@ class Migration(migrations.Migration):
     dependencies = [("provisioning", "0012_lighter_writes")]
 
     operations = [
+        migrations.RunSQL(TRIGGER.format(when=UNSEEN), TRIGGER.format(when="")),
         migrations.RemoveIndex("run", "run_queue"),
         migrations.AddIndex(
             "run",

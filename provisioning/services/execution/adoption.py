@@ -24,5 +24,5 @@ def is_in_doubt(resource_id: UUID) -> bool:
     """
     # A plan's digest is written with the move that the apply follows; a run without one has changed nothing.
     begun = Run.objects.filter(resource_id=resource_id, finished_at__isnull=False).exclude(plan_digest="")
-    last = begun.exclude(status=RunStatus.PLANNED_AND_FINISHED).order_by("-id").only("failure").first()
+    last = begun.exclude(status=RunStatus.PLANNED_AND_FINISHED).order_by("-finished_at").only("failure").first()
     return last is not None and last.failure is not None and last.failure["code"] in UNSEEN_ENDS

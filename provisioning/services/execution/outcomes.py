@@ -68,6 +68,7 @@ def run_applied(claim: Claim, *, status: RunStatus, outputs: Mapping[str, Any], 
         caller = claim.caller
         if run.operation == Operation.VERIFY:
             if run.resource.status in LIVE_RESOURCE:
+                _looked(run)
                 credentials_apply(caller, run.resource)
                 resource_move(caller, run.resource, ResourceStatus.READY, outputs=dict(outputs))
         elif run.operation == Operation.DEPROVISION:
@@ -179,8 +180,15 @@ def unfulfilled_settle(
     runs_notify()
 
 
+def _looked(run: Run) -> None:
+    """Forget when a resource was to be looked at, unless that was asked for anew; alone, for no caller sees it."""
+    asked = Resource.objects.filter(pk=run.resource_id, status__in=LIVE_RESOURCE, verify_at__lte=run.created_at)
+    asked.update(verify_at=None)
+
+
 def _unverified_settle(caller: Caller, run: Run, *, has_applied: bool) -> None:
     """Settle a run that only looked: nobody had asked for it, and what is known of the resource is as it was."""
+    _looked(run)
     if has_applied and run.resource.status in LIVE_RESOURCE:
         resource_move(caller, run.resource, ResourceStatus.DEGRADED)
     run_make_missing(resource_id=run.resource_id, caller=caller)

@@ -175,9 +175,9 @@ def state_store(claim: Claim, *, lineage: str, serial: int, content: bytes) -> N
 def state_newest(resource_id: UUID) -> bytes | None:
     """Return the newest kept state of a resource, opened; None where there is none.
 
-    Newest is what was kept last: a lineage follows another only when the first was lost on purpose.
+    Newest is what the newest claim kept last, by the database's clock: ids count by the clocks of many hosts.
     """
-    version = StateVersion.objects.filter(resource_id=resource_id).order_by("-id").first()
+    version = StateVersion.objects.filter(resource_id=resource_id).order_by("-epoch", "-created_at").first()
     if version is None:
         return None
     place = StateVersion.place(resource_id=resource_id, lineage=version.lineage, serial=version.serial)

@@ -47,7 +47,7 @@ SELECT %(id)s::uuid, resource.id, resource.project_id, 'verify', 'pending', reso
     last.traceparent, clock_timestamp()
 FROM resource, LATERAL (SELECT resource.status = 'deprovisioned' AS is_gone) AS told, LATERAL (
     SELECT * FROM run WHERE run.resource_id = resource.id AND operation <> 'verify' AND plan_digest <> ''
-    ORDER BY run.id DESC LIMIT 1
+    ORDER BY run.created_at DESC LIMIT 1
 ) AS last
 WHERE resource.id = %(resource)s::uuid AND (%(at_once)s OR ({_IS_DUE}))
 ON CONFLICT DO NOTHING

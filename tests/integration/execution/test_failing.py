@@ -9,11 +9,12 @@ from django.db.models import F
 
 from platform_api.core.errors import RefusedError, UnavailableError
 from platform_api.terraform.client import RunEnding
+from platform_api.terraform.errors import Failure
 from platform_api.terraform.testing import DOWN, TAKEN, Script
 from provisioning.models import ProvisioningRequest, Resource, Run
 from provisioning.services.execution.carrying import run_carry_out
 from provisioning.services.execution.claims import ClockTimestamp
-from provisioning.services.execution.limits import RETRY_SECONDS
+from provisioning.services.execution.limits import MAX_ATTEMPTS, RETRY_SECONDS
 from provisioning.states import Operation, RequestStatus, ResourceStatus, RunStatus
 from tests.credentials import kept, stand
 from tests.factories import OUTPUTS, Orders, run_of, worker_make
@@ -186,9 +187,15 @@ def test_an_apply_that_is_known_to_have_made_nothing_leaves_nothing(orders: Orde
     assert points(orders.people) == (0, 0)
 
 
-def test_a_failure_of_apply_is_never_tried_again_by_itself(orders: Orders) -> None:
-    run = carried(orders.provision(), Script(apply_ending=RunEnding.FAILED, apply_failure=DOWN, ends_after=1))
-    assert (run.status, run.attempt) == (RunStatus.ERRORED, 1)
+@pytest.mark.parametrize("failure", [TAKEN, DOWN], ids=["that stays", "that may pass, at the last attempt"])
+def test_a_failure_of_apply_ends_the_run(orders: Orders, failure: Failure) -> None:
+    run = orders.provision()
+    if failure.is_retryable:
+        Run.objects.filter(pk=run.pk).update(attempt=MAX_ATTEMPTS - 1)
+    before = run_of(run.pk).attempt
+    ended = carried(run, Script(apply_ending=RunEnding.FAILED, apply_failure=failure, ends_after=1))
+    assert (ended.status, ended.attempt) == (RunStatus.ERRORED, before + 1)
+    assert (ended.failure or {})["objects_left"] == [FIRST]
 
 
 def test_an_update_that_fails_in_apply_degrades_the_resource_and_holds_the_larger_plan(
@@ -260,16 +267,17 @@ def test_an_unforeseen_exception_ends_the_run_is_raised_and_never_shown(
     assert request_of(ended).status == RequestStatus.FAILED
 
 
-def test_an_error_of_the_adapter_in_mid_apply_ends_the_run_though_it_may_pass(orders: Orders) -> None:
+def test_an_error_of_the_adapter_in_mid_apply_at_the_last_attempt_tells_what_was_made(orders: Orders) -> None:
     def refuse() -> None:
         raise NotThereError("No answer.")
 
     run = orders.provision()
+    Run.objects.filter(pk=run.pk).update(attempt=MAX_ATTEMPTS - 1)
     run_carry_out(worker_make(client=Interfering(refuse, step="apply", after=3)), hint=run.pk)
     ended = run_of(run.pk)
     assert ended.failure is not None
     assert (ended.status, ended.failure["code"]) == (RunStatus.ERRORED, "provider_not_started")
-    assert ended.failure["objects_left"] == [FIRST]
+    assert ended.failure["objects_left"] == [FIRST, SECOND, "fleet_postgres_grant.this"]
     assert ended.resource.status == ResourceStatus.DEGRADED
     assert points(orders.people) == (1, 0)
 

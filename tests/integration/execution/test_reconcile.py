@@ -22,7 +22,7 @@ from provisioning.services.execution.claims import (
     run_claim,
     run_move,
 )
-from provisioning.services.execution.limits import MAX_ATTEMPTS
+from provisioning.services.execution.limits import MAX_ATTEMPTS, MAX_RECOVERIES
 from provisioning.services.execution.records import state_store
 from provisioning.services.hinting import HINT_SECONDS, runs_to_hint
 from provisioning.services.intents import run_make_missing
@@ -50,6 +50,9 @@ def moved(run: Run, *statuses: RunStatus) -> Claim:
     for status in statuses:
         run_move(claim, status)
     return claim
+
+
+LAST_ATTEMPT = MAX_ATTEMPTS + MAX_RECOVERIES
 
 
 def expire(run: Run, **columns: object) -> None:
@@ -130,7 +133,7 @@ def test_a_run_that_was_lost_between_two_steps_ends_and_does_not_stand_still(
 
 @rolled_back
 @pytest.mark.parametrize("canceled", [False, True])
-def test_an_apply_that_was_lost_leaves_a_degraded_resource_with_what_the_newest_state_tells(
+def test_an_apply_that_was_lost_too_often_leaves_a_degraded_resource_with_what_the_newest_state_tells(
     orders: Orders, *, canceled: bool
 ) -> None:
     run = orders.provision()
@@ -138,7 +141,7 @@ def test_an_apply_that_was_lost_leaves_a_degraded_resource_with_what_the_newest_
     for serial in (1, 2):
         state = state_make(ADDRESSES[:serial], serial=serial, lineage="one")
         state_store(claim, lineage="one", serial=serial, content=state.content)
-    expire(run, **({"cancel_requested_at": ClockTimestamp()} if canceled else {}))
+    expire(run, attempt=LAST_ATTEMPT, **({"cancel_requested_at": ClockTimestamp()} if canceled else {}))
     assert reconcile() == 1
     ended = run_of(run.pk)
     assert ended.failure is not None
@@ -152,16 +155,17 @@ def test_an_apply_that_was_lost_leaves_a_degraded_resource_with_what_the_newest_
 
 
 @rolled_back
-def test_an_apply_that_was_lost_before_any_state_leaves_the_resource_in_doubt_and_it_can_be_given_back(
+def test_an_apply_that_was_lost_too_often_before_any_state_lists_what_it_was_to_make_and_can_be_given_back(
     orders: Orders,
 ) -> None:
     run = orders.provision()
     moved(run, *TO_APPLYING)
-    expire(run)
+    planned = {"objects": [{"address": address, "action": "create"} for address in ADDRESSES]}
+    expire(run, attempt=LAST_ATTEMPT, plan_summary=planned)
     reconcile()
     lost = run_of(run.pk)
     assert lost.failure is not None
-    assert lost.failure["objects_left"] == [FIRST, SECOND, "fleet_postgres_grant.this"]
+    assert lost.failure["objects_left"] == ADDRESSES
     assert lost.resource.status == ResourceStatus.DEGRADED
     gone = orders.deprovision(lost.resource)
     run_carry_out(worker_make(), hint=gone.pk)

@@ -16,7 +16,7 @@ from provisioning.models import Credential, Resource, Run
 from provisioning.services.execution.carrying import run_carry_out
 from provisioning.services.execution.claims import Claim, ClockTimestamp, LeaseLostError, LeaseTerms, run_claim
 from provisioning.services.execution.credentials import credentials_ensure, credentials_try
-from provisioning.services.execution.limits import MAX_ATTEMPTS
+from provisioning.services.execution.limits import MAX_ATTEMPTS, MAX_RECOVERIES
 from provisioning.services.reconcile import reconcile
 from provisioning.states import Operation, ResourceStatus, RunStatus
 from tests.credentials import kept, password_of, stand
@@ -48,6 +48,9 @@ def spec_given(run: Run, script: Script = GOOD) -> RunSpec:
     run_carry_out(worker_make(client=client), hint=run.pk)
     (spec,) = client.specs
     return spec
+
+
+LAST_ATTEMPT = MAX_ATTEMPTS + MAX_RECOVERIES
 
 
 def claimed(run: Run) -> Claim:
@@ -234,12 +237,22 @@ def test_a_worker_killed_in_its_apply_leaves_both_and_the_next_run_rolls_forward
     run = orders.rotate(ready)
     given = killed(run, step="apply", after=after)
     assert stand(ready) == ["current", "tried"]
-    lost(run)
+    lost(run, attempt=LAST_ATTEMPT)
     assert (stand(ready), resource_of(ready.pk).status) == (["current", "tried"], ResourceStatus.DEGRADED)
     degraded = resource_of(ready.pk)
     again = orders.rotate(degraded) if operation == "rotate" else orders.update(degraded)
     assert verifier_given(again) == given
     assert stand(ready) == ["replaced", "current"]
+
+
+@pytest.mark.parametrize("after", [0, 1, 2, 5], ids=lambda after: f"after {after} events")
+def test_the_next_worker_of_a_rotation_puts_the_same_ones_in_place(orders: Orders, ready: Resource, after: int) -> None:
+    run = orders.rotate(ready)
+    given = killed(run, step="apply", after=after)
+    lost(run)
+    assert (stand(ready), resource_of(ready.pk).status) == (["current", "tried"], ResourceStatus.READY)
+    assert verifier_given(run) == given
+    assert (run_of(run.pk).status, stand(ready)) == (RunStatus.APPLIED, ["replaced", "current"])
 
 
 def test_a_plan_that_finds_it_in_place_already_ends_the_rotation(orders: Orders, half: Resource) -> None:
@@ -292,7 +305,7 @@ def test_a_deprovision_takes_over_with_what_may_be_in_place_and_wipes_everything
 ) -> None:
     run = orders.rotate(ready)
     given = killed(run, step="apply", after=2)
-    lost(run)
+    lost(run, attempt=LAST_ATTEMPT)
     client = FakeTerraform(GOOD)
     run_carry_out(worker_make(client=client), hint=orders.deprovision(resource_of(ready.pk)).pk)
     assert client.calls == ["plan normal", "apply", "plan destroy", "apply"]
@@ -321,7 +334,7 @@ def test_a_deprovision_that_fails_keeps_what_logs_in(orders: Orders, half: Resou
 def test_taking_over_is_an_apply_too(orders: Orders, ready: Resource) -> None:
     run = orders.rotate(ready)
     killed(run, step="apply", after=2)
-    lost(run)
+    lost(run, attempt=LAST_ATTEMPT)
     # As if nothing was known any more: the deprovision has to make one of its own to take over with.
     Credential.objects.filter(resource=ready).update(sealed=None, discarded_at=ClockTimestamp())
     seen = []
