@@ -178,8 +178,9 @@ class Stage:
         fresh.replace(self.failpoints / "clock")
 
     def log(self, name: str) -> str:
-        """Return a part's output."""
-        return self.folder.log(name).read_text(encoding="utf-8", errors="replace")
+        """Return a part's output so far."""
+        file = self.folder.log(name)
+        return file.read_text(encoding="utf-8", errors="replace") if file.exists() else ""
 
     def _environ(self, mutant: str) -> dict[str, str]:
         many = "1000000"
@@ -270,8 +271,7 @@ class Stage:
             yield f"worker-{number}", (*celery, *alone), _WORKER
 
     def _is_worker_ready(self, number: int) -> bool:
-        file = self.folder.log(f"worker-{number}")
-        return file.exists() and " ready." in file.read_text(encoding="utf-8", errors="replace")
+        return " ready." in self.log(f"worker-{number}")
 
     def _starter(self, name: str, argv: Sequence[str]) -> Any:
         def start() -> Child:
