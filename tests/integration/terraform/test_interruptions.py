@@ -8,12 +8,13 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from platform_api.process.identity import ProcessIdentity, descendants
+from platform_api.process.ladders import Step
 from platform_api.terraform.client import AppliedRun, PlanMode, PreparedRun, RunEnding
 from platform_api.terraform.errors import FailureKind
 from platform_api.terraform.events import Event, EventKind
@@ -23,10 +24,28 @@ from platform_api.terraform.spec import ProviderWay, RunSpec, Template
 from platform_api.terraform.state import StateVersion
 from platform_api.terraform.toolchain import Toolchain
 from platform_api.terraform.workdir import WorkdirBusyError
+from platform_api.terraform.zygote import Zygote
 from tests.integration.fleet import Fleet, wait_until
 from tests.integration.terraform.conftest import Heard, Order
 
 MakeTemplate = Callable[[str], Template]
+
+HOLDS = """
+import fcntl
+file = open("{}", "r+b")
+fcntl.lockf(file, fcntl.LOCK_EX)
+print("held", flush=True)
+input()
+"""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """An earlier attempt of a run: the worker, and the processes that work in the run's folder."""
+
+    worker: subprocess.Popen[bytes]
+    children: list[ProcessIdentity]
+
 
 # Each object is its predecessor's successor, so they are made one after the other.
 CHAIN = """
@@ -268,29 +287,9 @@ def test_an_exception_from_a_callback_stops_terraform_and_leaves_the_state_for_t
     assert not folder.exists()
 
 
-def test_a_folder_in_which_terraform_still_works_is_left_alone(
-    client: LocalTerraform, chain: RunSpec, heard: Heard, folder: Path
-) -> None:
-    refused: list[WorkdirBusyError] = []
-
-    def intrude() -> bool:
-        if is_begun(heard, "terraform_data.c") and not refused:
-            with pytest.raises(WorkdirBusyError) as caught, client.prepare(chain):
-                pass
-            refused.append(caught.value)
-        return bool(refused)
-
-    with planned_run(client, chain, heard) as (run, digest):
-        applied = run.apply(digest=digest, watch=heard.watch(should_stop=intrude))
-        assert folder.exists()
-    assert refused[0].remedy
-    assert applied.state
-    wait_until(lambda: not folder.exists(), what="the folder is gone", seconds=1)
-
-
-def test_when_the_worker_is_killed_the_next_attempt_finds_what_terraform_had_done(
-    client: LocalTerraform, chain: RunSpec, toolchain: Toolchain, folder: Path
-) -> None:
+@pytest.fixture
+def attempt(chain: RunSpec, toolchain: Toolchain, folder: Path) -> Iterator[Attempt]:
+    """A worker of its own, whose Terraform is in the middle of an apply."""
     request = {
         "base": str(folder.parent),
         "program": str(toolchain.program.path),
@@ -302,17 +301,68 @@ def test_when_the_worker_is_killed_the_next_attempt_finds_what_terraform_had_don
     worker = subprocess.Popen(
         [sys.executable, "-m", "tests.integration.terraform.worker", json.dumps(request)], stdout=subprocess.PIPE
     )
-    with worker, worker.stdout or contextlib.nullcontext() as told:
-        assert told
-        assert told.readline() == b"begun\n"
-        attempt = [
-            identity for identity in descendants(worker.pid) if Path(f"/proc/{identity.pid}/cwd").readlink() == folder
-        ]
-        assert len(attempt) > 1  # Terraform, and who tells it of the death
+    with worker, worker.stdout or contextlib.nullcontext() as said:
+        assert said
+        assert said.readline() == b"begun\n"
+        below = descendants(worker.pid)
+        yield Attempt(
+            worker=worker, children=[each for each in below if Path(f"/proc/{each.pid}/cwd").readlink() == folder]
+        )
         worker.kill()
-    wait_until(lambda: not any(each.is_alive() for each in attempt), what="Terraform stops with its worker")
 
+
+def found_by_the_next(client: LocalTerraform, chain: RunSpec) -> None:
     with client.prepare(chain) as run:
         assert run.recovered
         assert {"terraform_data.a", "terraform_data.b"} <= set(run.recovered.addresses)
         assert "terraform_data.d" not in run.recovered.addresses
+
+
+def test_when_the_worker_is_killed_the_next_attempt_finds_what_terraform_had_done(
+    client: LocalTerraform, chain: RunSpec, attempt: Attempt
+) -> None:
+    assert len(attempt.children) > 1  # Terraform, and who tells it of the death
+    attempt.worker.kill()
+    wait_until(lambda: not any(each.is_alive() for each in attempt.children), what="Terraform stops with its worker")
+    found_by_the_next(client, chain)
+
+
+def test_when_all_of_it_is_frozen_the_next_attempt_ends_it_first(
+    client: LocalTerraform, chain: RunSpec, attempt: Attempt
+) -> None:
+    attempt.worker.send_signal(signal.SIGSTOP)
+    for each in attempt.children:
+        each.send(signal.SIGSTOP)
+    found_by_the_next(client, chain)
+    assert not any(each.is_alive() for each in attempt.children)
+    assert attempt.worker.poll() is None
+
+
+def test_when_only_the_worker_is_frozen_its_terraform_has_time_to_end_and_then_none(
+    toolchain: Toolchain, zygote: Zygote, chain: RunSpec, attempt: Attempt, folder: Path
+) -> None:
+    hasty = (Step(signal=signal.SIGCONT, seconds=0.3), Step(signal=signal.SIGINT, seconds=20))
+    client = LocalTerraform(
+        base=folder.parent, toolchain=toolchain, zygote=zygote, minimum_free_bytes=0, leftover_ladder=hasty
+    )
+    attempt.worker.send_signal(signal.SIGSTOP)
+    found_by_the_next(client, chain)
+    assert not any(each.is_alive() for each in attempt.children)
+
+
+def test_a_folder_whose_state_somebody_else_holds_is_left_alone(
+    client: LocalTerraform, chain: RunSpec, folder: Path
+) -> None:
+    folder.mkdir(parents=True)
+    state = folder / "terraform.tfstate"
+    state.write_bytes(b"{}")
+    held = [sys.executable, "-c", HOLDS.format(state)]
+    with subprocess.Popen(held, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:  # it works elsewhere
+        assert holder.stdout
+        assert holder.stdout.readline() == b"held\n"
+        with pytest.raises(WorkdirBusyError) as refused, client.prepare(chain):
+            pass
+        assert holder.poll() is None
+        holder.kill()
+    assert refused.value.remedy
+    assert state.read_bytes() == b"{}"

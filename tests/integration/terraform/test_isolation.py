@@ -205,6 +205,7 @@ def test_the_environment_of_the_child_holds_nothing_of_ours(
         "TF_CLI_CONFIG_FILE",
         "TF_IN_AUTOMATION",
         "TF_INPUT",
+        "SLIPWAY_RUN",
         "CHECKPOINT_DISABLE",
         "GOGC",
     }
