@@ -4,6 +4,7 @@ A process looks at them only if its environment names a folder (``SLIPWAY_FAILPO
 happens where is said by files in it, so a test arms and disarms points of processes that run::
 
     armed/worker.in_plan    what to do there, as JSON (`Arm`); taken away when it has been done ``times`` times
+    armed/worker.in_plan@1f the same for whatever works for exchange ``1f`` alone; it goes before the other
     hits                    one JSON line for each time that something was done, written before it is done
     clock                   by how many seconds the wall clock of these processes is wrong
 
@@ -59,9 +60,10 @@ class Arm:
         """Arm a point; it appears whole, by a rename."""
         armed = folder / ARMED
         armed.mkdir(exist_ok=True)
-        fresh = folder / f".{point}.{os.getpid()}"
+        name = f"{point}@{self.correlation_id}" if self.correlation_id else point
+        fresh = folder / f".{name}.{os.getpid()}"
         fresh.write_text(json.dumps(asdict(self)), encoding="utf-8")
-        fresh.replace(armed / point)
+        fresh.replace(armed / name)
 
 
 def failpoint(point: str) -> None:
@@ -81,7 +83,8 @@ def clock_error() -> timedelta:
 
 
 def _pass(folder: Path, point: str) -> None:
-    arm = _shot(folder / ARMED / point)
+    armed = folder / ARMED
+    arm = _shot(armed / f"{point}@{correlation.current()}") or _shot(armed / point)
     if arm is None:
         return
     said = {
@@ -105,7 +108,7 @@ def _shot(path: Path) -> dict[str, Any] | None:
             fcntl.lockf(file, fcntl.LOCK_EX)
             content = file.read()
             arm: dict[str, Any] = json.loads(content) if content else {"times": 0}
-            if arm["times"] < 1 or arm["correlation_id"] not in {"", correlation.current()}:
+            if arm["times"] < 1:
                 return None
             is_due = arm["after"] < 1
             arm["times" if is_due else "after"] -= 1

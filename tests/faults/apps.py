@@ -17,7 +17,7 @@ class FaultsConfig(AppConfig):
 
     def ready(self) -> None:
         """Change what is loaded."""
-        terms.shorten()
+        terms.shorten(is_real=bool(os.environ.get("SLIPWAY_FAULT_REAL")))
         connection_created.connect(_introduce)
         if mutant := os.environ.get("SLIPWAY_FAULT_MUTANT"):
             from tests.faults.mutants import mutate

@@ -77,7 +77,15 @@ class Person:
             base_url=f"{stage.api_url}/api/v1", headers=headers, timeout=httpx.Timeout(10, connect=2), trust_env=False
         )
 
-    def provision(self, name: str, *, doubled: bool = False, environment: str | None = None, **more: Any) -> Asked:
+    def provision(
+        self,
+        name: str,
+        *,
+        doubled: bool = False,
+        environment: str | None = None,
+        correlation_id: str = "",
+        **more: Any,
+    ) -> Asked:
         """Order a small database."""
         body = {
             "operation": "provision",
@@ -89,16 +97,18 @@ class Person:
             **({"environment": environment} if environment else {}),
             **more,
         }
-        return self.ask("provision", "POST", "requests", json=body, doubled=doubled)
+        return self.ask("provision", "POST", "requests", json=body, doubled=doubled, correlation_id=correlation_id)
 
-    def update(self, resource_id: str, limit: int) -> Asked | None:
+    def update(self, resource_id: str, limit: int, *, correlation_id: str = "") -> Asked | None:
         """Change how many connections a database takes; None where it cannot be read."""
         found = self.read(f"resources/{resource_id}")
         if found is None:
             return None
         seen, _ = found
         body = {"parameters": {"connection_limit": limit}, "reason": "faults are tried"}
-        return self.ask("update", "PATCH", f"resources/{resource_id}", json=body, headers={"If-Match": seen})
+        headers = {"If-Match": seen}
+        path = f"resources/{resource_id}"
+        return self.ask("update", "PATCH", path, json=body, headers=headers, correlation_id=correlation_id)
 
     def rotate(self, resource_id: str) -> Asked:
         """Ask for new credentials."""
@@ -137,11 +147,13 @@ class Person:
             time.sleep(0.05)
         return status
 
-    def ask(self, operation: str, method: str, path: str, *, doubled: bool = False, **options: Any) -> Asked:
+    def ask(
+        self, operation: str, method: str, path: str, *, doubled: bool = False, correlation_id: str = "", **options: Any
+    ) -> Asked:
         """Ask under a key of its own until there is an answer that is one."""
         key = uuid.uuid4().hex
         asked = self.ledger.add(
-            Asked(key=key, operation=operation, project=self.project, correlation_id=uuid.uuid4().hex)
+            Asked(key=key, operation=operation, project=self.project, correlation_id=correlation_id or uuid.uuid4().hex)
         )
         headers = {
             **options.pop("headers", {}),
@@ -193,6 +205,7 @@ class Crowd:
         self.ledger = ledger
         self._over = threading.Event()
         self.errors: list[str] = []
+        self.stopped_at = 0.0
         self._threads = [
             threading.Thread(
                 target=self._live,
@@ -211,6 +224,7 @@ class Crowd:
     def stop(self) -> None:
         """Have nobody ask for anything any more."""
         self._over.set()
+        self.stopped_at = time.monotonic()
         for thread in self._threads:
             thread.join(timeout=STUBBORN_SECONDS * 2)
 

@@ -55,7 +55,7 @@ def storm(stage: Stage, *, seed: int, each: int, accepted: int, seconds: float) 
     nemesis.run(each=each, pause=(pause * 0.25, pause), ends_at=began + seconds)
     within(began + seconds - time.monotonic(), lambda: len(ledger.accepted) >= accepted, pause=0.2)
     crowd.stop()
-    quiet = quiet_seconds(stage, since=nemesis.last_at)
+    quiet = quiet_seconds(stage, since=max(nemesis.last_at, crowd.stopped_at))
     checker = Checker(stage, ledger, SLUGS)
     violations = checker.judge()
     if quiet > QUIET_SECONDS:

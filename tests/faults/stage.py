@@ -98,15 +98,17 @@ class Stage:
             api_url=self.api_url,
             environ=self.environ,
         )
-        for words in (["migrate", "--no-input"], ["seed_connections"], ["sync_catalog", *self._modules()]):
-            self.manage(*words)
-        with self.connect() as control:
-            watching.install(control)
         for name, argv, ladder in self._parts():
             self.running[name] = Running(name, self._starter(name, argv), ladder=ladder)
-            self.running[name].start()
-        told = self._run(sys.executable, "-m", "tests.e2e.newcomers", *projects)
-        self.tokens = json.loads(told)
+        modules = self._modules()
+        self.running["policy"].start()  # those that need a database wait for its tables
+        told = self._run(sys.executable, "-m", "tests.faults.furnish", modules, *projects, is_owner=True)
+        self.tokens = json.loads(told.splitlines()[-1])
+        with self.connect() as control:
+            watching.install(control)
+        for running in self.running.values():
+            if running.child is None:
+                running.start()
         policy = str(self.folder.path / "run" / "policy.sock")
         if not within(_READY_SECONDS, lambda: socket_answers(policy) and http_answers(self.api_url, "/health/ready")):
             raise RuntimeError(self._said("api"))
@@ -162,9 +164,10 @@ class Stage:
         """Arm a failpoint."""
         Arm(action=action, **options).write(self.failpoints, point)
 
-    def disarm(self, point: str) -> None:
+    def disarm(self, point: str, correlation_id: str = "") -> None:
         """Take an arm away."""
-        (self.failpoints / "armed" / point).unlink(missing_ok=True)
+        name = f"{point}@{correlation_id}" if correlation_id else point
+        (self.failpoints / "armed" / name).unlink(missing_ok=True)
 
     def hits(self) -> list[Json]:
         """Return what was done at failpoints so far."""
@@ -202,7 +205,7 @@ class Stage:
             "FLEET_VALKEY_URL": "redis://fleet_admin:unused@127.0.0.1:1/0",
             VARIABLE: str(self.failpoints),
             **({"SLIPWAY_FAULT_MUTANT": mutant} if mutant else {}),
-            **({} if self.is_real else away),
+            **({"SLIPWAY_FAULT_REAL": "1"} if self.is_real else away),
             **rates,
             **quotas,
         }
@@ -229,11 +232,11 @@ class Stage:
 
         return start
 
-    def _modules(self) -> list[str]:
+    def _modules(self) -> str:
         """Return the module to publish: as it is, or with deadlines as short as the stage's leases."""
         source = CHECKOUT / "terraform_modules" / "postgres-database"
         if self.is_real:
-            return [str(source)]
+            return str(source)
         copy = self.home / "modules" / "postgres-database"
         shutil.copytree(source, copy)
         manifest = copy / "offering.yaml"
@@ -250,7 +253,7 @@ class Stage:
         )
         program.write_text(script, encoding="utf-8")
         program.chmod(0o755)
-        return [str(copy)]
+        return str(copy)
 
     def _parts(self) -> Iterator[tuple[str, tuple[str, ...], Ladder]]:
         polite: Ladder = (Step(signal=signal.SIGTERM, seconds=5),)

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from platform_api.process.ladders import Step
-from platform_api.terraform.local import LocalTerraform
 
 LEASE_SECONDS = 2
+IDLE_IN_TRANSACTION_MS = 2500
+"""Instead of a minute: a frozen process gives its locks back when its lease is over, as in the product."""
 
 SHORT: Mapping[str, Any] = {
     "provisioning.services.execution.carrier.SILENCE_SECONDS": 4,
@@ -31,14 +32,26 @@ LEFTOVER_LADDER = (Step(signal=signal.SIGCONT, seconds=2), Step(signal=signal.SI
 """Instead of 60 s and 15 s."""
 
 
-def shorten() -> None:
-    """Put the short times in place; a name that is not there any more is a mistake of this file."""
+OF_TERRAFORM = ("SILENCE_SECONDS", "TERRAFORM_LADDER")
+"""Those that the real Terraform is not held to: it may take seconds to begin."""
+
+
+def shorten(*, is_real: bool) -> None:
+    """Put the short times in place; a name that is not there any more is a mistake of this file.
+
+    Args:
+        is_real: Whether the stage's Terraform is the real one.
+    """
     for path, value in SHORT.items():
+        if is_real and path.endswith(OF_TERRAFORM):
+            continue
         module_name, _, name = path.rpartition(".")
         module = importlib.import_module(module_name)
         if not hasattr(module, name):
             raise AttributeError(path)
         setattr(module, name, value)
+    from platform_api.terraform.local import LocalTerraform  # the settings, which come first, need only the figures
+
     defaults = LocalTerraform.__init__.__kwdefaults__
     if defaults is None or "leftover_ladder" not in defaults:
         raise AttributeError("leftover_ladder")
