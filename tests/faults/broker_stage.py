@@ -77,6 +77,7 @@ class Broker:
         self, how: Callable[[], Any], name: str, healthy_ms: float, samples: int, seconds: float
     ) -> dict[str, Any]:
         """Order while the broker is away, and see how soon runs start when it answers again."""
+        self._rest()
         with how():
             began = time.monotonic()
             figures = self._figures(samples)
@@ -117,6 +118,11 @@ class Broker:
             "p50_ms": round(seconds[len(seconds) // 2] * 1000, 1),
             "p99_ms": round(seconds[min(len(seconds) - 1, len(seconds) * 99 // 100)] * 1000, 1),
         }
+
+    def _rest(self) -> None:
+        """Wait until nothing waits any more: it would stand before what is ordered next."""
+        live = "SELECT FROM run WHERE status IN ('pending', 'planning', 'applying', 'recovering') LIMIT 1"
+        within(_END_SECONDS, lambda: not self.stage.query(live), pause=0.2)
 
     def _order(self) -> Asked:
         self._number += 1
