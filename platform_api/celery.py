@@ -19,8 +19,8 @@ RECONNECT_SECONDS = 1
 class SteadyConnection(Connection):
     """A connection that is tried for again at a steady pace.
 
-    Kombu waits longer and longer, up to 30 s, and Celery has no setting for it: runs that wait would begin so much later
-    after the broker has come back.
+    Kombu waits longer and longer, up to 30 s, and Celery has no setting for it: runs that wait would begin so much
+    later after the broker has come back.
     """
 
     def ensure_connection(self, *args: Any, **options: Any) -> Self:

@@ -162,7 +162,7 @@ class Checker:
 
     def _rows(self, sql: str, *values: Any) -> list[Json]:
         with self.stage.connect() as control:
-            cursor = control.execute(sql, values)  # type: ignore[arg-type]  # SQL of the kit's own
+            cursor = control.execute(sql.encode(), values)
             names = [column.name for column in cursor.description or ()]
             return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 

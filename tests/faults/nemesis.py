@@ -109,7 +109,12 @@ class Nemesis:
         victims = self._pool(self._worker())
         for victim in victims:
             _file_size(victim.pid, _LIMIT_BYTES)
-        self._later(self.chance.uniform(0.5, 1.5), lambda: [_file_size(each.pid, None) for each in victims])
+
+        def make_room() -> None:
+            for each in victims:
+                _file_size(each.pid, None)
+
+        self._later(self.chance.uniform(0.5, 1.5), make_room)
         return bool(victims)
 
     # --- the other processes

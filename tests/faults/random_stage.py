@@ -13,12 +13,15 @@ from tests.faults.stage import Stage
 PROJECTS = ("alpha=14", "beta=14", "gamma=14")
 SLUGS = ("alpha", "beta", "gamma")
 FAULTS, ACCEPTED, SECONDS, QUIET_SECONDS = 150, 300, 300, 15
-_LIVE = """
+_OF_PROJECT = " AND project_id IN (SELECT id FROM project WHERE slug LIKE %s)"
+_LIVE = f"""
 SELECT count(*) FROM run WHERE status NOT IN
-    ('applied', 'planned_and_finished', 'errored', 'discarded', 'canceled', 'superseded')
+    ('applied', 'planned_and_finished', 'errored', 'discarded', 'canceled', 'superseded') {_OF_PROJECT}
 """
-_ASKED = "SELECT count(*) FROM provisioning_request WHERE status NOT IN ('completed', 'failed', 'canceled')"
-_UNVERIFIED = "SELECT count(*) FROM resource WHERE verify_at > clock_timestamp() - interval '8 seconds'"
+_ASKED = (
+    "SELECT count(*) FROM provisioning_request WHERE status NOT IN ('completed', 'failed', 'canceled')" + _OF_PROJECT
+)
+_UNVERIFIED = "SELECT count(*) FROM resource WHERE verify_at > clock_timestamp() - interval '8 seconds'" + _OF_PROJECT
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,14 +76,14 @@ def storm(stage: Stage, *, seed: int, each: int, accepted: int, seconds: float) 
     )
 
 
-def quiet_seconds(stage: Stage, *, since: float, patience: float = 60) -> float:
+def quiet_seconds(stage: Stage, *, since: float, patience: float = 60, project: str = "%") -> float:
     """Wait until nothing is under way, and return how long after a moment that was.
 
     A look that is due some seconds after a takeover is part of a takeover: it is waited for, and not counted.
     """
-    within(patience, lambda: _none(stage, _LIVE) and _none(stage, _ASKED), pause=0.1)
+    within(patience, lambda: _none(stage, _LIVE, project) and _none(stage, _ASKED, project), pause=0.1)
     ended = time.monotonic() - since
-    within(patience, lambda: _none(stage, _UNVERIFIED) and _none(stage, _LIVE), pause=0.2)
+    within(patience, lambda: _none(stage, _UNVERIFIED, project) and _none(stage, _LIVE, project), pause=0.2)
     return ended
 
 
@@ -111,8 +114,8 @@ def late_effects(checker: Checker) -> int:
     return late
 
 
-def _none(stage: Stage, sql: str) -> bool:
-    ((count,),) = stage.query(sql)
+def _none(stage: Stage, sql: str, project: str) -> bool:
+    ((count,),) = stage.query(sql, project)
     return not count
 
 

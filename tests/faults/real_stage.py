@@ -89,7 +89,8 @@ class Real:
         gone = person.deprovision(resource_id, name)
         row["given_back"] = person.finish(gone, seconds=END_SECONDS) if gone.is_accepted else str(gone.answers)
         ((physical_name,),) = self.stage.query(
-            "SELECT physical_name FROM resource JOIN project ON project.id = project_id WHERE slug = %s AND resource.name = %s",
+            "SELECT physical_name FROM resource JOIN project ON project.id = project_id "
+            "WHERE slug = %s AND resource.name = %s",
             PROJECT,
             name,
         )

@@ -65,7 +65,7 @@ class Stage:
         tokens: A developer's token by project.
     """
 
-    def __init__(self, home: Path, *, is_real: bool, mutant: str) -> None:
+    def __init__(self, home: Path, *, is_real: bool) -> None:
         self.home, self.is_real = home, is_real
         self.folder = StateFolder(home / "s")
         self.cloud = Cloud(home / "cloud")
@@ -74,7 +74,8 @@ class Stage:
         self.running: dict[str, Running] = {}
         self.tokens: dict[str, str] = {}
         self.api_port = port_pick(DEFAULT_RANGE)
-        self.environ = self._environ(mutant)
+        self._mutant = ""
+        self.environ = self._environ()
         self._servers: dict[str, Server] = {}
         self._entries: dict[str, str] = {}
         self._keeper = Keeper([])
@@ -130,6 +131,21 @@ class Stage:
         """Run a management command as the owner of the tables."""
         return self._run(sys.executable, "manage.py", *words, is_owner=True)
 
+    def mutate(self, mutant: str, *parts: str) -> None:
+        """Start some kinds of parts anew, with a bug or without."""
+        self._mutant = mutant
+        changed = {name: running for name, running in self.running.items() if name.partition("-")[0] in parts}
+        marks = {name: len(self.log(name)) for name in changed}
+        for running in changed.values():
+            running.hold()
+            for process in reversed(running.family()):
+                process.send(signal.SIGKILL)
+            running.release()
+        within(_READY_SECONDS, lambda: all(running.pid for running in changed.values()))
+        workers = [name for name in changed if name.startswith("worker")]
+        within(_READY_SECONDS, lambda: all(" ready." in self.log(name)[marks[name] :] for name in workers))
+        within(_READY_SECONDS, lambda: http_answers(self.api_url, "/health/ready"))
+
     def connect(self) -> Connection:
         """Connect to Slipway's database as the owner of its tables; it may be down."""
         url = self._secret("DATABASE_OWNER_URL")
@@ -141,7 +157,7 @@ class Stage:
         for _ in range(100):
             try:
                 with self.connect() as control:
-                    return control.execute(sql, values).fetchall()  # type: ignore[arg-type]  # SQL of the kit's own
+                    return control.execute(sql.encode(), values).fetchall()
             except psycopg.OperationalError as error:
                 last = error
                 threading.Event().wait(0.1)
@@ -185,7 +201,7 @@ class Stage:
         file = self.folder.log(name)
         return file.read_text(encoding="utf-8", errors="replace") if file.exists() else ""
 
-    def _environ(self, mutant: str) -> dict[str, str]:
+    def _environ(self) -> dict[str, str]:
         many = "1000000"
         rates = {f"SLIPWAY_RATE_{kind}": many for kind in ("READ", "READ_BURST", "WRITE", "WRITE_BURST")}
         scopes = ("PROJECT", "TEAM")
@@ -204,7 +220,6 @@ class Stage:
             "SLIPWAY_WORKER_SLOTS": str(WORKERS),
             "FLEET_VALKEY_URL": "redis://fleet_admin:unused@127.0.0.1:1/0",
             VARIABLE: str(self.failpoints),
-            **({"SLIPWAY_FAULT_MUTANT": mutant} if mutant else {}),
             **({"SLIPWAY_FAULT_REAL": "1"} if self.is_real else away),
             **rates,
             **quotas,
@@ -282,7 +297,11 @@ class Stage:
                 Command(
                     argv=tuple(argv),
                     cwd=CHECKOUT,
-                    environment={**self._environment(is_owner=False), "SLIPWAY_PROCESS_NAME": name},
+                    environment={
+                        **self._environment(is_owner=False),
+                        "SLIPWAY_PROCESS_NAME": name,
+                        "SLIPWAY_FAULT_MUTANT": self._mutant,
+                    },
                     output=self.folder.log(name),
                 )
             )
@@ -316,15 +335,14 @@ class Stage:
 
 
 @contextmanager
-def stage_running(*projects: str, is_real: bool = False, mutant: str = "") -> Iterator[Stage]:
+def stage_running(*projects: str, is_real: bool = False) -> Iterator[Stage]:
     """Run the product on a stage; nothing of it is left afterwards.
 
     Args:
         projects: What is made before anybody calls; ``NAME=POINTS`` limits what one may hold.
         is_real: Whether Terraform is the real one, with a fleet server.
-        mutant: Name of a bug to put in (`tests.faults.mutants`).
     """
-    stage = Stage(Path(tempfile.mkdtemp(prefix="slf-")), is_real=is_real, mutant=mutant)
+    stage = Stage(Path(tempfile.mkdtemp(prefix="slf-")), is_real=is_real)
     try:
         stage.up(*projects)
         yield stage
