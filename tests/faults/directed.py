@@ -303,3 +303,11 @@ MOMENTS: Mapping[str, Mapping[str, Moment]] = {
 """What is tried, by the project of the lane that tries it."""
 
 LANES = tuple(MOMENTS)
+
+SHORT = ("API after commit", "after a state", "inside the finish", "delete in applying", "reaper in its transaction")
+"""What the short form tries: one of each kind."""
+
+
+def names() -> list[str]:
+    """Return all moments."""
+    return [name for moments in MOMENTS.values() for name in moments]
