@@ -7,6 +7,7 @@ was broken, or where there was not enough of what breaks promises.
 
 import json
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -139,6 +140,7 @@ def mutants(names: tuple[str, ...]) -> Json:
 
 def main(words: list[str]) -> int:
     """Play, print the result, and return the exit status."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what runs is ended, and its folder goes
     if words[:1] == ["mutants"]:
         proved = mutants(tuple(words[1:]))
         print(json.dumps(proved))

@@ -8,8 +8,7 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -17,9 +16,8 @@ from platform_api.core.ids import Prefix, parse, show
 from platform_api.embedded.folder import CHECKOUT
 from provisioning.states import FINAL_REQUEST, FINAL_RUN, RUN_MOVES
 from tests.faults import terms
-from tests.faults.clients import Asked, Ledger
+from tests.faults.evidence import Evidence
 from tests.faults.scripted.planning import DATABASE, ORDER, ROLE
-from tests.faults.stage import Stage
 
 Json = dict[str, Any]
 NOT_YET: Mapping[str, str] = {
@@ -65,112 +63,18 @@ class Violation:
     told: str
 
 
-@dataclass
-class Checker:
-    """What is judged.
-
-    Attributes:
-        stage: Where it happened; quiet by now.
-        ledger: What clients were told.
-        projects: Slugs of the projects that are judged.
-        passwords: What clients were shown and no text may hold.
-        found: What is broken.
-    """
-
-    stage: Stage
-    ledger: Ledger
-    projects: tuple[str, ...]
-    passwords: tuple[str, ...] = ()
-    found: list[Violation] = field(default_factory=list)
+class Checker(Evidence):
+    """Evidence, and a verdict."""
 
     def judge(self) -> list[Violation]:
         """Judge everything, and return what is broken."""
-        for name, judge in JUDGES.items():
-            for told in judge(self):
-                self.found.append(Violation(invariant=name, told=told))
-        return self.found
-
-    @cached_property
-    def asked(self) -> list[Asked]:
-        """What was asked for in these projects, and accepted."""
-        return [each for each in self.ledger.accepted if each.project in self.projects]
-
-    @cached_property
-    def resources(self) -> list[Json]:
-        """All resources of these projects."""
-        return self._rows(
-            """
-            SELECT resource.*, environment.project_id AS environment_project FROM resource
-            JOIN project ON project.id = resource.project_id JOIN environment ON environment.id = environment_id
-            WHERE project.slug = ANY(%s)
-            """,
-            list(self.projects),
-        )
-
-    @cached_property
-    def resource_ids(self) -> list[UUID]:
-        """Their ids."""
-        return [each["id"] for each in self.resources]
-
-    @cached_property
-    def runs(self) -> list[Json]:
-        """All runs of these projects, in the order in which their resources had them."""
-        return self._rows(
-            "SELECT * FROM run WHERE resource_id = ANY(%s) ORDER BY resource_id, generation, created_at",
-            self.resource_ids,
-        )
-
-    @cached_property
-    def changes(self) -> list[Json]:
-        """All changes of their status and epoch, as they were watched."""
-        return self._rows("SELECT * FROM kit_run WHERE resource_id = ANY(%s) ORDER BY number", self.resource_ids)
-
-    @cached_property
-    def journal(self) -> list[Json]:
-        """What the cloud has seen of these resources' runs."""
-        known = {show(Prefix.RUN, run["id"]) for run in self.runs}
-        return [entry for entry in self.stage.cloud.entries() if entry["run"] in known]
-
-    @staticmethod
-    def uuid_of(run: str) -> str:
-        """Return a run's id as the database has it."""
-        return str(parse(Prefix.RUN, run))
-
-    def watched(self, invariant: str) -> list[str]:
-        """Return what the triggers saw broken."""
-        run_ids = [run["id"] for run in self.runs]
-        rows = self.stage.query(
-            "SELECT DISTINCT told, run_id FROM kit_fault WHERE invariant = %s AND run_id = ANY(%s)", invariant, run_ids
-        )
-        return [f"run {run_id}: {told}" for told, run_id in rows]
-
-    def state_of(self, resource: Json) -> Json | None:
-        """Return a resource's newest state, opened; None where none is kept."""
-        rows = self.stage.query(
-            """
-            SELECT lineage, serial, sealed FROM state_version WHERE resource_id = %s
-            ORDER BY epoch DESC, created_at DESC LIMIT 1
-            """,
-            resource["id"],
-        )
-        if not rows:
-            return None
-        lineage, serial, sealed = rows[0]
-        place = f"state_version/{resource['id']}/{lineage}/{serial}"
-        found: Json = json.loads(self.stage.keys().open(bytes(sealed), place=place))
-        return found
-
-    def _rows(self, sql: str, *values: Any) -> list[Json]:
-        with self.stage.connect() as control:
-            cursor = control.execute(sql.encode(), values)
-            names = [column.name for column in cursor.description or ()]
-            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        return [Violation(invariant=name, told=told) for name, judge in JUDGES.items() for told in judge(self)]
 
 
-def accepted_ends(checker: Checker) -> Iterable[str]:
+def accepted_ends(evidence: Evidence) -> Iterable[str]:
     """Each request of which a client saw a 2xx exists, and is final."""
-    for asked in checker.asked:
-        rows = checker.stage.query(
+    for asked in evidence.asked:
+        rows = evidence.stage.query(
             "SELECT status FROM provisioning_request WHERE id = %s",
             parse(Prefix.PROVISIONING_REQUEST, asked.request_id),
         )
@@ -180,32 +84,32 @@ def accepted_ends(checker: Checker) -> Iterable[str]:
             yield f"{asked.operation} {asked.request_id} is {rows[0][0]}, and nothing goes on"
 
 
-def one_owner(checker: Checker) -> Iterable[str]:
+def one_owner(evidence: Evidence) -> Iterable[str]:
     """No claim while the lease before it held, by the database's clock at the write; epochs only rise."""
-    yield from checker.watched("I2")
+    yield from evidence.watched("I2")
     alive = defaultdict(set)
-    for run in checker.runs:
+    for run in evidence.runs:
         if run["status"] not in FINAL_RUN:
             alive[run["resource_id"]].add(run["id"])
     yield from (f"resource {key} has {len(runs)} live runs" for key, runs in alive.items() if len(runs) > 1)
 
 
-def quota_kept(checker: Checker) -> Iterable[str]:
+def quota_kept(evidence: Evidence) -> Iterable[str]:
     """In each entry of the ledger that takes, what is held is within the limit; sums of entries are the counters."""
-    rows = checker.stage.query(
+    rows = evidence.stage.query(
         """
         SELECT quota.scope_name, quota.kind, entry.reserved_after + entry.used_after, quota."limit"
         FROM quota_entry AS entry JOIN quota ON quota.id = entry.quota_id
         WHERE entry.move = 'reserve' AND entry.reserved_after + entry.used_after > quota."limit"
             AND quota.scope_id IN (SELECT id FROM project WHERE slug = ANY(%s))
         """,
-        list(checker.projects),
+        list(evidence.projects),
     )
     yield from (f"{scope} {kind}: {held} of {limit} held" for scope, kind, held, limit in rows)
-    wrong = checker.stage.query(_LEDGER, list(checker.projects))
+    wrong = evidence.stage.query(_LEDGER, list(evidence.projects))
     yield from (f"the ledger of {row[0]} {row[1]} does not add up: {row[2:]}" for row in wrong)
-    gone = [each["id"] for each in checker.resources if each["status"] == "deprovisioned"]
-    held = checker.stage.query(
+    gone = [each["id"] for each in evidence.resources if each["status"] == "deprovisioned"]
+    held = evidence.stage.query(
         """
         SELECT subject_id FROM quota_entry WHERE subject_id = ANY(%s) GROUP BY subject_id, quota_id
         HAVING sum(CASE move WHEN 'release' THEN -amount WHEN 'commit' THEN 0 ELSE amount END) <> 0
@@ -215,10 +119,10 @@ def quota_kept(checker: Checker) -> Iterable[str]:
     yield from (f"resource {subject} is gone and holds quota" for (subject,) in held)
 
 
-def one_key_one_request(checker: Checker) -> Iterable[str]:
+def one_key_one_request(evidence: Evidence) -> Iterable[str]:
     """All answers to one key name one request; what was accepted is never refused when it is repeated."""
-    for asked in checker.ledger.asked:
-        if asked.project not in checker.projects:
+    for asked in evidence.ledger.asked:
+        if asked.project not in evidence.projects:
             continue
         named = {request_id for _, request_id in asked.answers if request_id}
         refused = [status for status, request_id in asked.answers if not request_id and 400 <= status < 500]
@@ -228,17 +132,17 @@ def one_key_one_request(checker: Checker) -> Iterable[str]:
             yield f"{asked.operation} under one key was accepted, and refused with {refused} when it was repeated"
 
 
-def fenced(checker: Checker) -> Iterable[str]:
+def fenced(evidence: Evidence) -> Iterable[str]:
     """No write to a run, state or log by a process that is not the newest epoch's owner, as the triggers saw it."""
-    yield from checker.watched("I5")
+    yield from evidence.watched("I5")
 
 
-def cloud_is_as_told(checker: Checker) -> Iterable[str]:
+def cloud_is_as_told(evidence: Evidence) -> Iterable[str]:
     """Ready: cloud, state and declared parameters agree. Gone: nothing is there. Degraded: what is there is listed."""
     there: dict[str, dict[str, Json]] = defaultdict(dict)
-    for (kind, _), found in checker.stage.cloud.objects().items():
+    for (kind, _), found in evidence.stage.cloud.objects().items():
         there[found["mark"]][f"{kind}.this"] = found["attributes"]
-    for resource in checker.resources:
+    for resource in evidence.resources:
         mark = show(Prefix.RESOURCE, resource["id"])
         found = there.get(mark, {})
         told = f"{resource['name']} ({mark}) is {resource['status']}"
@@ -246,61 +150,61 @@ def cloud_is_as_told(checker: Checker) -> Iterable[str]:
             if found:
                 yield f"{told}, and there are {sorted(found)}"
         elif resource["status"] == "degraded":
-            listed = set(_listed(checker, resource))
+            listed = set(_listed(evidence, resource))
             if unlisted := sorted(set(found) - listed):
                 yield f"{told}, and {unlisted} are listed nowhere"
         else:
-            yield from _ready(checker, resource, found, told)
+            yield from _ready(evidence, resource, found, told)
 
 
-def _ready(checker: Checker, resource: Json, found: dict[str, Json], told: str) -> Iterable[str]:
+def _ready(evidence: Evidence, resource: Json, found: dict[str, Json], told: str) -> Iterable[str]:
     if set(found) != set(ORDER):
         yield f"{told}, and there are only {sorted(found)}"
         return
     wanted = resource["parameters"]["connection_limit"]
     if {found[ROLE]["connection_limit"], found[DATABASE]["connection_limit"]} != {wanted}:
         yield f"{told} with {wanted} connections, the cloud has {found[DATABASE]['connection_limit']}"
-    state = checker.state_of(resource)
+    state = evidence.state_of(resource)
     kept = {
         f"{each['type']}.{each['name']}": each["instances"][0]["attributes"]
         for each in (state or {}).get("resources", [])
     }
     if kept != found:
         yield f"{told}, and its state differs from the cloud in {sorted(a for a in ORDER if kept.get(a) != found[a])}"
-    rows = checker.stage.query(
+    rows = evidence.stage.query(
         "SELECT sealed FROM credential WHERE resource_id = %s AND sealed IS NOT NULL", resource["id"]
     )
     place = f"resource/{resource['id']}/credentials"
     kept_verifiers = [
-        json.loads(checker.stage.keys().open(bytes(sealed), place=place))["verifiers"].values() for (sealed,) in rows
+        json.loads(evidence.stage.keys().open(bytes(sealed), place=place))["verifiers"].values() for (sealed,) in rows
     ]
     if not any(found[ROLE]["password_verifier"] in values for values in kept_verifiers):
         yield f"{told}, and its password is one that nobody can be shown"
 
 
-def _listed(checker: Checker, resource: Json) -> Iterable[str]:
+def _listed(evidence: Evidence, resource: Json) -> Iterable[str]:
     """Addresses that the failures of a degraded resource's runs list, or that its newest state knows."""
-    for run in checker.runs:
+    for run in evidence.runs:
         if run["resource_id"] == resource["id"] and run["failure"]:
             yield from run["failure"]["objects_left"]
-    for each in (checker.state_of(resource) or {}).get("resources", []):
+    for each in (evidence.state_of(resource) or {}).get("resources", []):
         yield f"{each['type']}.{each['name']}"
 
 
-def audited(checker: Checker) -> Iterable[str]:
+def audited(evidence: Evidence) -> Iterable[str]:
     """Exactly one audit event for each watched transition of a run. A chain of hashes is not there yet."""
     seen: dict[tuple[UUID, str], int] = defaultdict(int)
-    for change in checker.changes:
+    for change in evidence.changes:
         # A pair of statuses, or a claim, which begins a new epoch.
         seen[change["run_id"], change["new_status"]] += 1
-    rows = checker.stage.query(
+    rows = evidence.stage.query(
         "SELECT object_id, action FROM audit_event WHERE object_type = 'run' AND object_id = ANY(%s)",
-        [run["id"] for run in checker.runs],
+        [run["id"] for run in evidence.runs],
     )
     recorded: dict[tuple[UUID, str], int] = defaultdict(int)
     for run_id, action in rows:
         recorded[run_id, action.partition(".")[2]] += 1
-    first = _submitted(checker)
+    first = _submitted(evidence)
     for (run_id, status), count in seen.items():
         # The first run of an order is told of by the event of the order itself.
         implied = 1 if status == "pending" and run_id in first else 0
@@ -308,18 +212,18 @@ def audited(checker: Checker) -> Iterable[str]:
             yield f"run {run_id} became {status} {count} times, and that was recorded {recorded[run_id, status]} times"
 
 
-def _submitted(checker: Checker) -> set[UUID]:
+def _submitted(evidence: Evidence) -> set[UUID]:
     """Runs that came with their order, in its statement and under its event."""
-    return {run["id"] for run in checker.runs if run["operation"] == "provision" and run["generation"] == 1}
+    return {run["id"] for run in evidence.runs if run["operation"] == "provision" and run["generation"] == 1}
 
 
-def progress(checker: Checker) -> Iterable[str]:
+def progress(evidence: Evidence) -> Iterable[str]:
     """No run is live when the stage is quiet; none stood still for longer than its deadline and two leases."""
-    for run in checker.runs:
+    for run in evidence.runs:
         if run["status"] not in FINAL_RUN:
             yield f"run {run['id']} ({run['operation']}) is {run['status']} for ever, owner {run['lease_owner']}"
     entered: dict[UUID, Json] = {}
-    for change in checker.changes:
+    for change in evidence.changes:
         before = entered.get(change["run_id"])
         if before is not None and before["new_status"] in {"planning", "applying"}:
             stood = (change["at"] - before["at"]).total_seconds()
@@ -328,16 +232,16 @@ def progress(checker: Checker) -> Iterable[str]:
         entered[change["run_id"]] = change
 
 
-def final_is_final(checker: Checker) -> Iterable[str]:
+def final_is_final(evidence: Evidence) -> Iterable[str]:
     """No row in a final status changed, as the triggers saw it."""
-    yield from checker.watched("I9")
+    yield from evidence.watched("I9")
 
 
-def only_listed_moves(checker: Checker) -> Iterable[str]:
+def only_listed_moves(evidence: Evidence) -> Iterable[str]:
     """Each watched transition stands in the table, and was made by a part that docs/lifecycles.md names for it."""
     moves = {(source.value, target.value) for source, targets in RUN_MOVES.items() for target in targets}
     actors = _documented()
-    for change in checker.changes:
+    for change in evidence.changes:
         pair = (change["old_status"], change["new_status"])
         part = change["writer"].partition(":")[0].partition("-")[0]
         if pair[0] is None or pair[0] == pair[1] != "recovering":
@@ -357,68 +261,68 @@ def _documented() -> dict[tuple[str, str], set[str]]:
     return actors
 
 
-def plan_is_applied_as_judged(checker: Checker) -> Iterable[str]:
+def plan_is_applied_as_judged(evidence: Evidence) -> Iterable[str]:
     """Each apply of a run in the cloud's journal comes after a plan of its own; what is kept is the digest judged."""
     planned: dict[str, bool] = {}
-    for entry in checker.journal:
+    for entry in evidence.journal:
         if entry["effect"] != "begin":
             continue
         if entry["command"] == "apply" and not planned.get(entry["run"]):
             yield f"{entry['run']} applied twice what was planned once"
         planned[entry["run"]] = entry["command"] == "plan"
-    rows = checker.stage.query(
+    rows = evidence.stage.query(
         """
         SELECT run.id FROM run JOIN plan_file ON plan_file.run_id = run.id
         WHERE run.resource_id = ANY(%s) AND run.status = 'applied' AND run.plan_digest <> plan_file.digest
         """,
-        checker.resource_ids,
+        evidence.resource_ids,
     )
     yield from (f"run {run_id} applied another plan than the one judged" for (run_id,) in rows)
 
 
-def secrets_stay(checker: Checker) -> Iterable[str]:
+def secrets_stay(evidence: Evidence) -> Iterable[str]:
     """No password or verifier that was ever used in log lines, plan views, failures, audit events or process logs."""
-    verifiers = {found["attributes"].get("password_verifier") for found in checker.stage.cloud.objects().values()}
-    needles = [needle for needle in (*checker.passwords, *verifiers) if needle]
+    verifiers = {found["attributes"].get("password_verifier") for found in evidence.stage.cloud.objects().values()}
+    needles = [needle for needle in (*evidence.passwords, *verifiers) if needle]
     places = {
         "log_line": "SELECT line || coalesce(event::text, '') FROM log_line WHERE run_id = ANY(%s)",
         "run": "SELECT coalesce(plan_summary::text, '') || coalesce(failure::text, '') FROM run WHERE id = ANY(%s)",
         "audit_event": "SELECT coalesce(before::text, '') || coalesce(after::text, '') || reason FROM audit_event "
         "WHERE object_id = ANY(%s)",
     }
-    ids = [run["id"] for run in checker.runs]
+    ids = [run["id"] for run in evidence.runs]
     for place, sql in places.items():
-        text = "\n".join(row[0] for row in checker.stage.query(sql, ids + checker.resource_ids))
+        text = "\n".join(row[0] for row in evidence.stage.query(sql, ids + evidence.resource_ids))
         yield from (f"a secret stands in {place}" for needle in needles if needle in text)
-    for name in checker.stage.running:
-        text = checker.stage.log(name)
+    for name in evidence.stage.running:
+        text = evidence.stage.log(name)
         yield from (f"a secret stands in the log of {name}" for needle in needles if needle in text)
 
 
-def tenants_apart(checker: Checker) -> Iterable[str]:
+def tenants_apart(evidence: Evidence) -> Iterable[str]:
     """Requests, runs and events of a resource carry its project, and environments theirs."""
-    projects = {each["id"]: each["project_id"] for each in checker.resources}
+    projects = {each["id"]: each["project_id"] for each in evidence.resources}
     yield from (
         f"resource {each['id']} is in an environment of another project"
-        for each in checker.resources
+        for each in evidence.resources
         if each["environment_project"] != each["project_id"]
     )
     yield from (
         f"run {run['id']} carries another project than its resource"
-        for run in checker.runs
+        for run in evidence.runs
         if run["project_id"] != projects[run["resource_id"]]
     )
-    rows = checker.stage.query(
+    rows = evidence.stage.query(
         """
         SELECT audit_event.id FROM audit_event JOIN run ON run.id = object_id
         WHERE run.resource_id = ANY(%s) AND audit_event.project_id IS DISTINCT FROM run.project_id
         """,
-        checker.resource_ids,
+        evidence.resource_ids,
     )
     yield from (f"event {event} carries another project than its run" for (event,) in rows)
 
 
-JUDGES: Mapping[str, Callable[[Checker], Iterable[str]]] = {
+JUDGES: Mapping[str, Callable[[Evidence], Iterable[str]]] = {
     "I1": accepted_ends,
     "I2": one_owner,
     "I3": quota_kept,

@@ -83,7 +83,8 @@ def quiet_seconds(stage: Stage, *, since: float, patience: float = 60, project: 
     """
     within(patience, lambda: _none(stage, _LIVE, project) and _none(stage, _ASKED, project), pause=0.1)
     ended = time.monotonic() - since
-    within(patience, lambda: _none(stage, _UNVERIFIED, project) and _none(stage, _LIVE, project), pause=0.2)
+    if ended < patience:
+        within(patience, lambda: _none(stage, _UNVERIFIED, project) and _none(stage, _LIVE, project), pause=0.2)
     return ended
 
 

@@ -74,7 +74,7 @@ class Stage:
         self.running: dict[str, Running] = {}
         self.tokens: dict[str, str] = {}
         self.api_port = port_pick(DEFAULT_RANGE)
-        self._mutant = ""
+        self._mutants: dict[str, str] = {}
         self.environ = self._environ()
         self._servers: dict[str, Server] = {}
         self._entries: dict[str, str] = {}
@@ -132,9 +132,10 @@ class Stage:
         return self._run(sys.executable, "manage.py", *words, is_owner=True)
 
     def mutate(self, mutant: str, *parts: str) -> None:
-        """Start some kinds of parts anew, with a bug or without."""
-        self._mutant = mutant
-        changed = {name: running for name, running in self.running.items() if name.partition("-")[0] in parts}
+        """Start kinds of parts anew with a bug, and those that have another one without."""
+        anew = {*self._mutants, *parts}
+        self._mutants = dict.fromkeys(parts, mutant)
+        changed = {name: running for name, running in self.running.items() if name.partition("-")[0] in anew}
         marks = {name: len(self.log(name)) for name in changed}
         for running in changed.values():
             running.hold()
@@ -300,7 +301,7 @@ class Stage:
                     environment={
                         **self._environment(is_owner=False),
                         "SLIPWAY_PROCESS_NAME": name,
-                        "SLIPWAY_FAULT_MUTANT": self._mutant,
+                        "SLIPWAY_FAULT_MUTANT": self._mutants.get(name.partition("-")[0], ""),
                     },
                     output=self.folder.log(name),
                 )
