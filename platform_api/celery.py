@@ -1,12 +1,16 @@
 """The Celery application. It is spoken to in provisioning's tasks and hints, and nowhere else."""
 
+import os
 from typing import Any, Self
 
+from billiard.process import current_process
 from celery import Celery
 from celery.app.amqp import AMQP
+from celery.loaders.app import AppLoader
 from django.conf import settings
 from kombu import Connection
 
+from platform_api.core.metrics_folder import metrics_folder_open
 from platform_api.settings import env
 
 env.preset("DJANGO_SETTINGS_MODULE", "platform_api.settings.production")
@@ -36,6 +40,25 @@ class SteadyAMQP(AMQP):
     Connection = SteadyConnection
 
 
-app = Celery("slipway", amqp=SteadyAMQP)
+class WorkerLoader(AppLoader):
+    """Gives a worker a folder for its metrics, before any of them is made."""
+
+    def init_worker(self) -> None:
+        """Begin as a worker; nobody would ask for metrics where no port is told."""
+        if settings.METRICS_TOKEN and settings.WORKER_METRICS_PORT and not self.worker_initialized:
+            metrics_folder_open(settings.METRICS_DIR, server=os.getpid())
+            _metrics_by_place()
+        super().init_worker()  # imports the tasks, and with them the metrics
+
+
+def _metrics_by_place() -> None:
+    """Let a pool child go on with the metrics of whose place it takes, so that files do not grow with the days."""
+    from prometheus_client import values
+
+    make = values.MultiProcessValue
+    values.ValueClass = make(lambda: getattr(current_process(), "index", "main"))  # type: ignore[no-untyped-call]  # untyped
+
+
+app = Celery("slipway", loader="platform_api.celery:WorkerLoader", amqp=SteadyAMQP)
 app.config_from_object(settings.CELERY)
 app.autodiscover_tasks()

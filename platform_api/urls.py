@@ -9,6 +9,7 @@ from platform_api import admin
 from platform_api.core.http import health, metrics, problem_pages
 from platform_api.core.http.health import Dependency
 from platform_api.tenancy.api.docs import DocsView
+from provisioning.api.figures import RunFigures
 
 DEPENDENCIES = {
     "database": Dependency(check=health.database_check),
@@ -27,7 +28,7 @@ urlpatterns = [
     path("api/v1/", include("governance.api.urls")),
     path("health/live", health.live, name="health-live"),
     path("health/ready", health.ReadyView.as_view(dependencies=DEPENDENCIES), name="health-ready"),
-    path("metrics", metrics.page, name="metrics"),
+    path("metrics", metrics.page, {"also": (RunFigures(),)}, name="metrics"),
     path("favicon.ico", RedirectView.as_view(url="/static/slipway/favicon.svg", permanent=True)),
     path("admin/", admin.site.urls),
     path("docs/", DocsView.as_view(url_name="openapi"), name="docs"),

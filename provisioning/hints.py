@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from celery import current_app
 from kombu.exceptions import OperationalError
 
+from provisioning import metrics
 from provisioning.models import Run
 
 logger = logging.getLogger(__name__)
@@ -28,6 +29,7 @@ def hints_send(runs: Iterable[Run]) -> int:
         try:
             signature.apply_async(retry=False, ignore_result=True)
         except OperationalError:
+            metrics.BROKER_FAILURES.inc()
             logger.warning("the broker takes no hints; runs wait until it does")
             break
         sent += 1

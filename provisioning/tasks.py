@@ -12,15 +12,18 @@ from uuid import UUID
 from celery import shared_task
 from celery.signals import worker_before_create_process, worker_init, worker_process_init
 from django.conf import settings
-from django.db import close_old_connections
+from django.db import DatabaseError, close_old_connections
 
 from platform_api.core import correlation
+from platform_api.core.metrics_listener import listener_start
 from platform_api.process.programs import ProgramMissingError, terraform_find
 from platform_api.terraform.local import LocalTerraform
 from platform_api.terraform.toolchain import toolchain_make
 from platform_api.terraform.zygote import Zygote
+from provisioning import metrics
 from provisioning.services.execution.carrying import run_carry_out
 from provisioning.services.execution.claims import LeaseTerms
+from provisioning.services.execution.folders import folders_clear
 from provisioning.services.execution.templates import TemplateShelf
 from provisioning.services.execution.workers import Worker
 
@@ -62,10 +65,21 @@ def _look_for_terraform(**_: object) -> None:
         raise SystemExit(1) from None
 
 
+@worker_init.connect
+def _show_metrics(**_: object) -> None:
+    """Answer to who may read the metrics of this worker and its pool children."""
+    metrics.counters_begin()
+    listener_start(settings.WORKER_METRICS_PORT)
+
+
 @worker_process_init.connect
 def _prepare(**_: object) -> None:
-    """Start the provider's zygote while this pool child has a single thread."""
-    _worker()
+    """Start the provider's zygote while this pool child has a single thread; clear away what others left."""
+    worker = _worker()
+    try:
+        folders_clear(worker.client)
+    except (DatabaseError, OSError):
+        logger.warning("what is left of former runs could not be cleared away", exc_info=True)
 
 
 @shared_task(name="provisioning.run_hint", ignore_result=True)

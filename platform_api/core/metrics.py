@@ -5,9 +5,13 @@ each writes its figures into files of a folder that they share (``metrics_folder
 """
 
 import os
+from collections.abc import Iterable
+from secrets import compare_digest
 from typing import Final
 
+from django.conf import settings
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
+from prometheus_client.registry import Collector
 
 from platform_api.core.metrics_folder import VARIABLE
 
@@ -42,6 +46,12 @@ WAITERS: Final = Gauge(
 WAITS: Final = Counter(
     "slipway_waits", "Calls with ?wait= by how they ended: final, timeout, full.", ["outcome"], registry=REGISTRY
 )
+STREAMS: Final = Counter(
+    "slipway_streams",
+    "Streams of events by how they ended: end, time, left, refused, fault; full where there was no seat.",
+    ["outcome"],
+    registry=REGISTRY,
+)
 POOL: Final = Gauge(
     "slipway_database_pool",
     "The pool of connections: open, idle, and calls that queue for one.",
@@ -51,10 +61,28 @@ POOL: Final = Gauge(
 )
 
 
-def exposition() -> bytes:
-    """Return all figures of all processes, in Prometheus' text form."""
-    if VARIABLE not in os.environ:
-        return generate_latest(REGISTRY)
+def exposition(also: Iterable[Collector] = ()) -> bytes:
+    """Return all figures of all processes, in Prometheus' text form.
+
+    Args:
+        also: What is not counted but looked up for each scrape.
+    """
     registry = CollectorRegistry()
-    multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # the library leaves it untyped
+    if VARIABLE in os.environ:
+        multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # the library leaves it untyped
+    else:
+        registry.register(REGISTRY)
+    for collector in also:
+        registry.register(collector)
     return generate_latest(registry)
+
+
+def may_read(authorization: str) -> bool:
+    """Tell whether a call may read metrics: whether it brings ``METRICS_TOKEN``; without such a setting nobody may.
+
+    Args:
+        authorization: The header of that name; empty where there is none.
+    """
+    scheme, _, brought = authorization.partition(" ")
+    expected = settings.METRICS_TOKEN
+    return bool(expected) and scheme.lower() == "bearer" and compare_digest(brought.encode(), expected.encode())

@@ -8,7 +8,7 @@ VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 """What the library looks at, once, when it is imported."""
 
 
-def metrics_folder_open(base: Path) -> Path:
+def metrics_folder_open(base: Path, *, server: int | None = None) -> Path:
     """Let this process keep its metrics beside those of its siblings, and return where.
 
     Siblings have one parent, the server that starts them and starts them again; its number names the folder, so that
@@ -16,6 +16,7 @@ def metrics_folder_open(base: Path) -> Path:
 
     Args:
         base: Where such folders are; made when missing, closed to others.
+        server: Number of that process; by default this one's parent.
 
     Raises:
         OSError: It cannot be made.
@@ -24,7 +25,7 @@ def metrics_folder_open(base: Path) -> Path:
     for other in base.iterdir():
         if not _is_alive(other.name):
             shutil.rmtree(other, ignore_errors=True)  # a sibling may be doing the same
-    folder = base / str(os.getppid())
+    folder = base / str(os.getppid() if server is None else server)
     folder.mkdir(mode=0o700, exist_ok=True)
     _forget_the_dead(folder)
     os.environ[VARIABLE] = str(folder)

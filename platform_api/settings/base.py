@@ -21,7 +21,13 @@ from platform_api.settings.components.fleet import fleet_database, fleet_valkey
 from platform_api.settings.components.governance import policy_places, quota_defaults
 from platform_api.settings.components.identity import authentication_backends, sign_on
 from platform_api.settings.components.logs import logs
-from platform_api.settings.components.metrics import metrics_folder, metrics_token
+from platform_api.settings.components.metrics import (
+    dispatcher_metrics_port,
+    metrics_folder,
+    metrics_host,
+    metrics_token,
+    worker_metrics_port,
+)
 from platform_api.settings.components.rates import rates
 from platform_api.settings.components.rest import (
     REST_FRAMEWORK,  # noqa: F401 - settings by their names
@@ -150,6 +156,10 @@ LEASE_SECONDS = worker.lease_seconds()
 VERIFY_SECONDS = worker.verify_seconds(LEASE_SECONDS)
 RATES = rates()
 API_THREADS = env.integer("SLIPWAY_API_THREADS", default=64, minimum=2, maximum=1024)
+STREAM_SECONDS = env.integer("SLIPWAY_STREAM_SECONDS", default=60, minimum=5, maximum=3600)
 METRICS_TOKEN = metrics_token()
 METRICS_DIR = metrics_folder(BASE_DIR)
+METRICS_HOST = metrics_host()
+WORKER_METRICS_PORT = worker_metrics_port()
+DISPATCHER_METRICS_PORT = dispatcher_metrics_port()
 LOGGING = logs(is_json=False, level=env.text("SLIPWAY_LOG_LEVEL", default="INFO"))

@@ -156,7 +156,17 @@ class PreparedRun(Protocol):
 
 
 class TerraformClient(Protocol):
-    """Prepares runs."""
+    """Prepares runs, and clears away what is left of them on this host."""
+
+    def left(self) -> tuple[str, ...]:
+        """Return the ids of runs that have a folder here."""
+
+    def clear(self, run_id: str) -> None:
+        """End what still works in a run's folder, and remove it with all that is in it.
+
+        Args:
+            run_id: A run that has ended, and that nobody will take up again.
+        """
 
     def prepare(self, spec: RunSpec) -> AbstractContextManager[PreparedRun]:
         """Make a run's folder, with its provider if it needs one.

@@ -78,6 +78,18 @@ class LocalTerraform:
         self._minimum_free_bytes = minimum_free_bytes
         self._leftover_ladder = leftover_ladder
 
+    def left(self) -> tuple[str, ...]:
+        """Return the ids of runs that have a folder here; see `TerraformClient.left`."""
+        if not self._base.is_dir():
+            return ()
+        return tuple(sorted(path.name for path in self._base.iterdir() if not path.name.startswith(".")))
+
+    def clear(self, run_id: str) -> None:
+        """End what still works in a run's folder, and remove it; see `TerraformClient.clear`."""
+        folder = self._base.absolute() / run_id
+        leftovers_end(folder, self._leftover_ladder)
+        Workdir(folder).remove()
+
     @contextmanager
     def prepare(self, spec: RunSpec) -> Iterator[PreparedRun]:
         """Make a run's folder and start its provider; see `TerraformClient.prepare`."""

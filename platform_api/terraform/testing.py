@@ -150,6 +150,13 @@ class FakeTerraform:
         self.calls: list[str] = []
         self.imports: list[Mapping[str, str]] = []
 
+    def left(self) -> tuple[str, ...]:
+        """Return nothing: there are no folders."""
+        return ()
+
+    def clear(self, run_id: str) -> None:
+        """Do nothing: there are no folders."""
+
     @contextmanager
     def prepare(self, spec: RunSpec) -> Iterator[PreparedRun]:
         """Take the next script; see `TerraformClient.prepare`."""

@@ -11,33 +11,23 @@ from rest_framework.views import APIView
 
 from platform_api.core.callers import Caller
 from platform_api.core.http.conditions import IF_NONE_MATCH, shown
-from platform_api.core.http.document.operations import Parameter, operation
-from platform_api.core.http.filters import Choice, Filter, FilterInvalidError, between
+from platform_api.core.http.document.operations import operation
+from platform_api.core.http.filters import Choice, Filter, between
 from platform_api.core.http.paging import Places
 from platform_api.core.http.shapes import body_read, shape_response
 from platform_api.core.http.views import ListView
 from platform_api.core.http.waiting import WAIT, held, wait_seconds
-from platform_api.core.shapes import Body, Shape
+from platform_api.core.shapes import Body
 from platform_api.tenancy.api.permissions import caller_of
 from platform_api.tenancy.models.scopes import Scope
 from platform_api.tenancy.selectors.projects import RoleMissingError
 from platform_api.tenancy.selectors.sight import Sight
 from provisioning.api.filters import OF_PROJECT, OF_RESOURCE, project_places
 from provisioning.models import Run
-from provisioning.selectors.resources import log_lines_after, run_get, runs_seen
-from provisioning.selectors.shapes import LogLineShape, RunShape, log_line_shape, run_shape
+from provisioning.selectors.resources import run_get, runs_seen
+from provisioning.selectors.shapes import RunShape, run_shape
 from provisioning.services.runs import RunFinalError, run_cancel
 from provisioning.states import FINAL_RUN, Operation, RunStatus
-
-LOG_LINES = 500
-"""Lines of one answer; the next is asked for with ``after``."""
-
-AFTER = Parameter(
-    "after",
-    {"type": "integer", "minimum": 0, "maximum": 999_999_999, "default": 0},
-    description="Sequence of the last line you have; 0 for all.",
-    raises=(FilterInvalidError,),
-)
 
 
 class RunList(ListView):
@@ -83,46 +73,6 @@ class RunDetail(APIView):
         found = read(caller_of(request))
         end = held(found, request=request, read=read, is_final=lambda run: run.status in FINAL_RUN, seconds=seconds)
         return shown(request, run_shape(end.found), headers=end.headers)
-
-
-class LogShape(Shape):
-    """A stretch of a run's log."""
-
-    lines: list[LogLineShape]
-    next_after: int
-    """Pass it as ``after`` for what comes next."""
-
-    is_complete: bool
-    """Whether the run has ended and these are its last lines."""
-
-
-class RunLog(APIView):
-    """The log of one run."""
-
-    scopes: ClassVar[dict[str, Scope]] = {"GET": Scope.REQUESTS_READ}
-
-    @operation(
-        "run_log",
-        responses={200: LogShape},
-        parameters=[AFTER],
-    )
-    def get(self, request: Request, run_id: str) -> HttpResponse:
-        """Show the lines after a sequence, in their order, without gaps.
-
-        To follow a run, pass ``next_after`` as ``after`` until ``is_complete``.
-        """
-        texts = request.query_params.getlist("after") or ["0"]
-        text = texts[0]
-        if len(texts) > 1 or not (text.isascii() and text.isdigit() and len(text) < 10):  # noqa: PLR2004 - fits PostgreSQL's integer
-            raise FilterInvalidError("after must be a whole number, 0 or more, given once.")
-        run = run_get(caller=caller_of(request), run=run_id)
-        rows = list(log_lines_after(run, sequence=int(text))[:LOG_LINES])
-        lines = LogShape(
-            lines=[log_line_shape(row) for row in rows],
-            next_after=rows[-1].sequence if rows else int(text),
-            is_complete=run.finished_at is not None and len(rows) < LOG_LINES,
-        )
-        return shape_response(lines)
 
 
 class CancelBody(Body):

@@ -3,10 +3,11 @@
 from django.urls import path
 
 from provisioning.api.environments import EnvironmentDetail, EnvironmentList, EnvironmentOfProject
+from provisioning.api.logs import RunLog
 from provisioning.api.offering_documents import OfferingDocument
 from provisioning.api.requests import RequestDetail, RequestList
 from provisioning.api.resources import CredentialsRotate, CredentialsView, ResourceDetail, ResourceList
-from provisioning.api.runs import RunCancel, RunDetail, RunList, RunLog
+from provisioning.api.runs import RunCancel, RunDetail, RunList
 
 urlpatterns = [
     path("offerings/<str:offering>/openapi", OfferingDocument.as_view(), name="offering-document"),

@@ -15,7 +15,7 @@ from platform_api.core.compiled import Compiled, compiled, uuid_slot
 from platform_api.core.ids import Prefix, UnknownIdError, parse
 from platform_api.tenancy.selectors.projects import projects_in_sight
 from platform_api.tenancy.selectors.sight import Sight, seen_by
-from provisioning.models import LogLine, ProvisioningRequest, Resource, Run
+from provisioning.models import ProvisioningRequest, Resource, Run
 from provisioning.selectors.credentials import credentials_told
 from provisioning.states import LIVE_REQUEST, LIVE_RUN, Operation
 
@@ -161,8 +161,3 @@ def run_get(*, caller: Caller, run: str) -> Run:
 def live_run_of(resource: Resource) -> Run | None:
     """Return the run that works on a resource now: its id, operation and status."""
     return Run.objects.filter(resource=resource, status__in=LIVE_RUN).only("pk", "operation", "status").first()
-
-
-def log_lines_after(run: Run, *, sequence: int) -> QuerySet[LogLine]:
-    """Return the lines of a run's log after one, in their order."""
-    return LogLine.objects.filter(run_id=run.pk, sequence__gt=sequence).order_by("sequence")

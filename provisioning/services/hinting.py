@@ -10,8 +10,8 @@ HINT_SECONDS = 10
 
 # One statement, because each round trip stands between an order and its worker.
 _TO_HINT = """
-UPDATE run SET hinted_at = clock_timestamp() WHERE id IN (
-    SELECT id FROM run
+UPDATE run SET hinted_at = clock_timestamp() FROM (
+    SELECT id, hinted_at FROM run
     WHERE status IN ('pending', 'recovering') AND lease_owner IS NULL AND not_before <= clock_timestamp()
       AND (hinted_at IS NULL OR hinted_at <= clock_timestamp() - make_interval(secs => %(hint_seconds)s))
     ORDER BY priority, id
@@ -20,13 +20,18 @@ UPDATE run SET hinted_at = clock_timestamp() WHERE id IN (
         WHERE status IN ('pending', 'recovering') AND lease_owner IS NULL AND not_before <= clock_timestamp()
           AND hinted_at > clock_timestamp() - make_interval(secs => %(hint_seconds)s)))
     FOR NO KEY UPDATE SKIP LOCKED
-)
-RETURNING id, priority, correlation_id, traceparent
+) AS due WHERE run.id = due.id
+RETURNING run.id, run.priority, run.correlation_id, run.traceparent,
+    CASE WHEN due.hinted_at IS NULL
+        THEN extract(epoch FROM clock_timestamp() - greatest(run.created_at, run.not_before))::float8
+    END AS lag_seconds
 """
 
 
 def runs_to_hint(*, slots: int) -> list[Run]:
     """Mark and return waiting runs that workers shall be told of.
+
+    Each has a ``lag_seconds``: for how long it could have begun; None where a worker was told of it before.
 
     Args:
         slots: Hints that may be on their way at once: what the workers can take. More would only pile up in the broker.

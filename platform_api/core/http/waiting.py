@@ -114,16 +114,20 @@ def held(
             found, left = read(caller_renewed(request)), deadline - time.monotonic()
             if is_final(found) or left <= 0 or room.is_emptied:
                 break
-            _wait(seat, left, request=request)
+            wait_heard(seat, left, request=request)
     metrics.WAITS.labels("final" if is_final(found) else "timeout").inc()
     return _told(found, is_final=is_final(found), seconds=seconds)
 
 
-def _wait(seat: Seat, seconds: float, *, request: Request) -> None:
-    """Return when it is time to look, or so many seconds are over, as long as the caller is one."""
+def wait_heard(seat: Seat, seconds: float, *, request: Request) -> None:
+    """Return when it is time to look again, or so many seconds are over; no connection is held meanwhile.
+
+    Raises:
+        SlipwayError: The caller is none any more.
+    """
     until = time.monotonic() + min(seconds, LOOK_SECONDS)
     while True:
-        _let_go_of_connection()
+        let_go_of_connection()
         began = time.monotonic()
         is_woken = seat.wait(min(until - began, RENEW_SECONDS))
         spending.waited(time.monotonic() - began)
@@ -137,7 +141,7 @@ def _told(found: Found, *, is_final: bool, seconds: int) -> Held[Found]:
     return Held(found=found, is_final=is_final, headers=headers)
 
 
-def _let_go_of_connection() -> None:
+def let_go_of_connection() -> None:
     """Give the connection back to the pool; one in the middle of a transaction stays, and nothing else can be done."""
     if not connection.in_atomic_block:
         connection.close()

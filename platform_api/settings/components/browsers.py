@@ -14,7 +14,7 @@ CORS_ALLOW_CREDENTIALS = False
 CORS_URLS_REGEX = r"^/api/"
 CORS_ALLOW_HEADERS = (
     *("accept", "authorization", "content-type", "correlation-id"),
-    *("idempotency-key", "if-match", "if-none-match", "traceparent", "tracestate"),
+    *("idempotency-key", "if-match", "if-none-match", "last-event-id", "traceparent", "tracestate"),
 )
 CORS_EXPOSE_HEADERS = (
     *("Correlation-Id", "ETag", "Link", "Location", "Retry-After"),

@@ -12,6 +12,8 @@ from django.db import DatabaseError, close_old_connections, connection
 
 from platform_api.core.connections import connect_apart
 from platform_api.core.failpoints import failpoint
+from platform_api.core.metrics_listener import listener_start
+from provisioning import metrics
 from provisioning.dispatch import CHANNEL
 from provisioning.hints import hints_send
 from provisioning.services.hinting import runs_to_hint, runs_unhint
@@ -42,6 +44,8 @@ class Command(BaseCommand):
         """
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
+        metrics.counters_begin()
+        listener_start(settings.DISPATCHER_METRICS_PORT)
         logger.info("dispatcher up, %d worker slots", settings.WORKER_SLOTS)
         while not self._is_stopping:
             try:
@@ -61,12 +65,15 @@ class Command(BaseCommand):
             while not self._is_stopping:
                 close_old_connections()
                 if time.monotonic() - reconciled_at >= RECONCILE_SECONDS:
-                    reconcile()
+                    with metrics.RECONCILE.time():
+                        reconcile()
+                    metrics.RECONCILED.set_to_current_time()
                     reconciled_at = time.monotonic()
-                due = runs_to_hint(slots=settings.WORKER_SLOTS)
+                due, marked_at = runs_to_hint(slots=settings.WORKER_SLOTS), time.monotonic()
                 if due:
                     failpoint("dispatcher.after_notify")
                 sent = hints_send(due)
+                metrics.hints_sent(due[:sent], seconds=time.monotonic() - marked_at)
                 if untold := due[sent:]:
                     runs_unhint(untold)
                 for _ in listener.notifies(timeout=SWEEP_SECONDS, stop_after=1):

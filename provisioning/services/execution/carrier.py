@@ -330,12 +330,19 @@ class Carrier:
             silence_seconds=SILENCE_SECONDS,
             on_event=self._hear,
             on_state=self._keep_state,
-            should_stop=self.lease.should_stop,
+            should_stop=self._should_stop,
         )
 
     def _hear(self, event: Event) -> None:
         failpoint("worker.in_apply" if self.status is RunStatus.APPLYING else "worker.in_plan")
         self.story.hear(event)
+
+    def _should_stop(self) -> bool:
+        """Tell whether to stop; asked four times a second, also while Terraform says nothing."""
+        is_over = self.lease.should_stop()
+        if not is_over:
+            self.story.flush_due()
+        return is_over
 
     def _keep_state(self, state: StateVersion) -> None:
         self.lease.ride(

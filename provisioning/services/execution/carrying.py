@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from platform_api.core.failpoints import failpoint
+from provisioning import metrics
 from provisioning.services.execution.carrier import Carrier
 from provisioning.services.execution.claims import Claim, LeaseLostError, run_claim
 from provisioning.services.execution.leases import Lease
@@ -29,6 +30,7 @@ def run_carry_out(worker: Worker, *, hint: UUID | None) -> UUID | None:
         try:
             carrier.carry()
         except LeaseLostError:
+            metrics.ZOMBIES.inc()
             overtaken_report(claim, has_touched=carrier.has_touched)
     return claim.run_id
 

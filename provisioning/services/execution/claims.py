@@ -18,6 +18,7 @@ from platform_api.audit.models import Outcome
 from platform_api.audit.services.events import event_record
 from platform_api.core import correlation
 from platform_api.core.callers import Caller, system_caller
+from provisioning import metrics
 from provisioning.models import Run
 from provisioning.models.runs import EPOCH_SEQUENCE
 from provisioning.states import RUN_MOVES, RunStatus, sources
@@ -89,7 +90,8 @@ UPDATE run SET status = candidate.status, epoch = nextval('{sequence}'), lease_o
     started_at = coalesce(started_at, clock_timestamp()), failure = NULL
 FROM candidate, project WHERE run.id = candidate.id AND project.id = run.project_id
 RETURNING run.id, run.resource_id, run.project_id, project.team_id, run.epoch, run.operation, run.attempt,
-    run.correlation_id, run.traceparent, run.status, run.plan_digest <> '' AS has_applied
+    run.correlation_id, run.traceparent, run.status, run.plan_digest <> '' AS has_applied, run.pool,
+    extract(epoch FROM clock_timestamp() - greatest(run.created_at, run.not_before))::float8
 """
 
 _CLAIMED = (
@@ -125,8 +127,10 @@ def run_claim(
         row = cursor.fetchone()
         if row is None:
             return None
-        claimed = dict(zip(_CLAIMED, row, strict=True))
+        *told, pool, waited_seconds = row
+        claimed = dict(zip(_CLAIMED, told, strict=True))
         claim = Claim(owner=owner, **claimed | {"status": RunStatus(claimed["status"])})
+        metrics.run_claimed(pool=pool, waited_seconds=waited_seconds)
         with claim.bound():
             run_event(claim, claim.status, after={"attempt": claim.attempt, "epoch": claim.epoch, "worker": owner})
     return claim

@@ -29,6 +29,10 @@ class Narration:
         """Write what waits, for whoever watches."""
         self.log.flush()
 
+    def flush_due(self) -> None:
+        """Write what has waited long enough, while nobody says anything."""
+        self.log.flush_due()
+
     def hear(self, event: Event) -> None:
         """Add what Terraform says, with what is known of it."""
         told = {

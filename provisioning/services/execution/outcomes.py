@@ -21,6 +21,7 @@ from django.db import transaction
 from governance.services.quotas import quota_change, quota_commit
 from platform_api.core.callers import Caller
 from platform_api.core.failpoints import failpoint
+from provisioning import metrics
 from provisioning.dispatch import runs_notify
 from provisioning.models import Resource, Run
 from provisioning.selectors.quotas import amounts_of, project_facts
@@ -93,6 +94,12 @@ def run_applied(claim: Claim, *, status: RunStatus, outputs: Mapping[str, Any], 
                 )
             quota_commit(subject_id=run.resource_id, caller=caller, reason=run.operation)
         request_end(caller, run, RequestStatus.COMPLETED)
+        metrics.run_ended(run.operation, status)
+        if run.provisioning_request is not None and run.finished_at is not None:
+            asked_at = run.provisioning_request.created_at
+            metrics.request_fulfilled(
+                kind=run.resource.kind, operation=run.operation, asked_at=asked_at, ended_at=run.finished_at
+            )
         run_make_missing(resource_id=run.resource_id, caller=caller)
         runs_notify()
         failpoint("worker.in_finish")
@@ -153,6 +160,9 @@ def unfulfilled_settle(
 
     A resource that was never made is gone with its first run, unless a deprovision waits: that ends it then.
     """
+    metrics.run_ended(
+        run.operation, RunStatus.CANCELED if is_canceled else RunStatus.ERRORED, failure_class=failure.kind
+    )
     if run.operation == Operation.VERIFY:
         _unverified_settle(caller, run, has_applied=has_applied)
         return

@@ -19,7 +19,7 @@ from provisioning.services.execution.claims import Claim, LeaseLostError, fenced
 
 FLUSH_LINES = 200
 FLUSH_SECONDS = 0.2
-"""A watcher sees a line so long after it was written at the latest, and a chatty run costs five inserts a second."""
+"""A line waits so long for others at most, and a chatty run costs five inserts a second."""
 
 LINE_LENGTH = 4000
 
@@ -107,7 +107,17 @@ class RunLog:
             }
         )
         self._progress = progress or self._progress
-        if len(self._waiting) >= FLUSH_LINES or clock.boot_seconds() - self._flushed_at >= FLUSH_SECONDS:
+        if len(self._waiting) >= FLUSH_LINES:
+            self.flush()
+        self.flush_due()
+
+    def flush_due(self) -> None:
+        """Write what has waited long enough; asked from time to time, so that no line waits for the next one.
+
+        Raises:
+            LeaseLostError: Another took over; nothing was written.
+        """
+        if clock.boot_seconds() - self._flushed_at >= FLUSH_SECONDS:
             self.flush()
 
     def flush(self) -> None:

@@ -24,6 +24,7 @@ from platform_api.core.ids import Prefix, show
 from platform_api.idempotency.services.keys import StoredAnswer, answer_keep, key_claim
 from platform_api.tenancy.models.roles import Right
 from platform_api.tenancy.selectors.projects import right_require
+from provisioning import metrics
 from provisioning.dispatch import runs_notify
 from provisioning.models import Component, ProvisioningRequest, Resource, Run
 from provisioning.selectors.places import Place
@@ -314,6 +315,7 @@ def _make_way(caller: Caller, resource: Resource) -> None:
         live.resource = resource
         credentials_discard(resource.pk)
         request_end(caller, live, RequestStatus.CANCELED)
+        metrics.run_ended(live.operation, RunStatus.SUPERSEDED)
     elif live.cancel_requested_at is None:
         Run.objects.filter(pk=live.pk).update(cancel_requested_at=ClockTimestamp(), cancel_reason=DEPROVISIONED)
 

@@ -1,11 +1,13 @@
 """Terraforms that go wrong in ways that no script tells: they raise, or somebody interferes while they work."""
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 
 from platform_api.terraform.client import NO_IMPORTS, AppliedRun, PlanMode, PlannedRun, PreparedRun, Watch
-from platform_api.terraform.events import Event
+from platform_api.terraform.events import Event, event_read
+from platform_api.terraform.redaction import Redactor
 from platform_api.terraform.spec import RunSpec
 from platform_api.terraform.testing import FakeTerraform, Script
 from tests.factories import OUTPUTS
@@ -39,6 +41,37 @@ class _BreakingRun:
             raise ZeroDivisionError("secret-of-the-apply")
         self._prepared.apply(digest=digest, watch=watch)
         raise ZeroDivisionError("secret-after-the-apply")
+
+
+class FallingSilent(FakeTerraform):
+    """Says one line in its apply, then nothing, but asks whether to stop until something ``is_seen``."""
+
+    def __init__(self, is_seen: Callable[[], bool]) -> None:
+        super().__init__(Script(outputs=OUTPUTS))
+        self.is_seen = is_seen
+        self.asked = 0
+
+    @contextmanager
+    def prepare(self, spec: RunSpec) -> Iterator[PreparedRun]:
+        with super().prepare(spec) as prepared:
+            yield _FallingSilentRun(prepared, self)
+
+
+class _FallingSilentRun:
+    def __init__(self, prepared: PreparedRun, client: FallingSilent) -> None:
+        self._prepared, self._client = prepared, client
+        self.recovered = prepared.recovered
+
+    def plan(self, *, mode: PlanMode, watch: Watch, imports: Mapping[str, str] = NO_IMPORTS) -> PlannedRun:
+        return self._prepared.plan(mode=mode, watch=watch, imports=imports)
+
+    def apply(self, *, digest: str, watch: Watch) -> AppliedRun:
+        watch.on_event(event_read("the last word", Redactor()))
+        while not self._client.is_seen() and self._client.asked < 100:
+            self._client.asked += 1
+            watch.should_stop()
+            time.sleep(0.05)
+        return self._prepared.apply(digest=digest, watch=watch)
 
 
 class Interfering(FakeTerraform):

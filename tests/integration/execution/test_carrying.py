@@ -15,6 +15,7 @@ from provisioning.states import RequestStatus, ResourceStatus, RunStatus
 from tests.credentials import kept, password_of, stand
 from tests.factories import ADMIN_PASSWORD, OUTPUTS, Orders, run_of, worker_make
 from tests.integration.execution.facts import actions, log, points
+from tests.integration.execution.terraforms import FallingSilent
 
 pytestmark = pytest.mark.django_db
 
@@ -184,6 +185,14 @@ def test_a_hint_at_a_run_that_is_taken_leads_to_whatever_waits(orders: Orders) -
     taken, waiting = orders.provision(), orders.provision()
     carried(taken)
     assert run_carry_out(worker_make(), hint=taken.pk) == waiting.pk
+
+
+def test_a_line_is_there_though_terraform_says_nothing_after_it(orders: Orders) -> None:
+    run = orders.provision()
+    client = FallingSilent(lambda: "the last word" in log(run.pk))
+    assert run_carry_out(worker_make(client=client), hint=run.pk) == run.pk
+    assert 0 < client.asked < 100
+    assert run_of(run.pk).status == RunStatus.APPLIED
 
 
 def test_log_lines_with_nul_and_escapes_of_it_are_kept(orders: Orders) -> None:

@@ -10,8 +10,9 @@ from provisioning.models import ProvisioningRequest, Resource, Run
 from provisioning.services.execution.carrying import run_carry_out
 from provisioning.services.execution.claims import ClockTimestamp, LeaseTerms
 from provisioning.states import RequestStatus, ResourceStatus, RunStatus
+from tests import databases
 from tests.factories import Orders, run_of, worker_make
-from tests.integration.execution.facts import points, tables
+from tests.integration.execution.facts import log, points, tables
 from tests.integration.execution.terraforms import Interfering
 from tests.waiting import wait_until
 
@@ -107,3 +108,21 @@ def test_a_run_that_has_no_owner_any_more_is_lost_too(orders: Orders) -> None:
 
     run_carry_out(worker_make(client=Interfering(release, step="apply")), hint=run.pk)
     assert_reported(run, seen, looks_again=True)
+
+
+@pytest.mark.parametrize(("step", "after"), [("plan", 0), ("plan", 3), ("apply", 0), ("apply", 3), ("apply", 6)])
+def test_connections_that_break_cost_a_run_nothing(
+    committed_orders: Orders, committing_database: str, step: str, after: int
+) -> None:
+    run = committed_orders.provision()
+
+    def break_off() -> None:
+        with databases.superuser() as server:
+            server.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [committing_database]
+            )
+
+    run_carry_out(worker_make(client=Interfering(break_off, step=step, after=after)), hint=run.pk)
+    assert (run_of(run.pk).status, run_of(run.pk).attempt) == (RunStatus.APPLIED, 1)
+    assert log(run.pk)[-1] == "Done."
+    assert points(committed_orders.people) == (0, 1)

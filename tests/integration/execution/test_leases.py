@@ -1,17 +1,18 @@
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import psycopg
 import pytest
+from django.db import OperationalError
 from django.db.models import F
 
 from platform_api.core import clock
 from provisioning.models import Run
 from provisioning.services.execution import leases
-from provisioning.services.execution.claims import Claim, ClockTimestamp, LeaseTerms, run_claim
-from provisioning.services.execution.leases import Lease
+from provisioning.services.execution.claims import Claim, ClockTimestamp, LeaseLostError, LeaseTerms, run_claim
+from provisioning.services.execution.leases import OVERDUE_SECONDS, Lease
 from tests import databases
 from tests.factories import Orders
 from tests.waiting import wait_until
@@ -181,3 +182,42 @@ def test_an_answer_counts_from_when_it_was_asked_for(claim: Claim, boot: BootClo
     assert not lease.should_stop()
     boot.seconds += 15
     assert lease.should_stop()
+
+
+def test_a_write_waits_for_the_database_and_no_longer_than_the_lease_may_hold(claim: Claim) -> None:
+    tries = []
+
+    def write() -> str:
+        tries.append(1)
+        if len(tries) < 3:
+            raise OperationalError("the server closed the connection unexpectedly")
+        return "written"
+
+    assert Lease(claim, LeaseTerms()).ride(write) == "written"
+    assert len(tries) == 3
+    late = Lease(claim, LeaseTerms(lease_seconds=2, heartbeat_seconds=1, fence_seconds=0.01))
+    tries.clear()
+    with pytest.raises(LeaseLostError):
+        late.ride(write)
+    assert len(tries) < 3
+
+
+def test_what_a_write_refuses_is_not_tried_again(claim: Claim) -> None:
+    def refuse() -> None:
+        tries.append(1)
+        raise LeaseLostError
+
+    tries: list[int] = []
+    with pytest.raises(LeaseLostError):
+        Lease(claim, LeaseTerms()).ride(refuse)
+    assert len(tries) == 1
+
+
+def test_a_heartbeat_does_not_keep_a_run_alive_whose_worker_hangs_past_the_deadline(claim: Claim) -> None:
+    late = ClockTimestamp() - timedelta(seconds=OVERDUE_SECONDS - 30)
+    Run.objects.filter(pk=claim.run_id).update(deadline=late)
+    with Lease(claim, TERMS) as lease:
+        wait_until(lambda: lease.is_overdue)
+        assert not lease.is_lost
+        Run.objects.filter(pk=claim.run_id).update(deadline=late - timedelta(seconds=31))
+        wait_until(lambda: lease.is_lost)

@@ -23,7 +23,7 @@ COMPOSE: dict[str, Any] = yaml.safe_load(FILE.read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 ONE_SHOT = {"migrate", "demo"}
 LONG_RUNNING = sorted(set(SERVICES) - ONE_SHOT)
-GIVEN = {"oidc_client_secret"}
+GIVEN = {"metrics_token", "oidc_client_secret"}
 """Secrets that another party makes; without a file of theirs an empty one is mounted."""
 OURS = sorted(name for name, service in SERVICES.items() if "build" in service)
 
@@ -110,7 +110,8 @@ def test_every_secret_that_is_named_is_made_and_every_one_made_is_used() -> None
 def passed_on() -> dict[str, str]:
     """Return what the API gets of the settings that nobody has to choose."""
     environment: dict[str, str] = SERVICES["api"]["environment"]
-    return {name: value for name, value in environment.items() if name not in COMPOSE["x-settings"]}
+    everywhere = {**COMPOSE["x-settings"], **COMPOSE["x-metrics"]}
+    return {name: value for name, value in environment.items() if name not in everywhere}
 
 
 def test_the_api_is_passed_all_that_says_who_may_come_and_how_often() -> None:
@@ -124,6 +125,16 @@ def test_the_api_is_passed_all_that_says_who_may_come_and_how_often() -> None:
         if kind == "secret"
     }
     assert passed_on() == {**{name: f"${{{name}:-}}" for name in values}, **files}
+
+
+def test_those_that_tell_metrics_and_no_others_have_the_token_and_publish_no_port_for_them() -> None:
+    told = COMPOSE["x-metrics"]
+    watched = {name for name in SERVICES if "metrics_token" in secrets_of(name)}
+    assert watched == {"api", "dispatcher", "worker"}
+    for name, service in SERVICES.items():
+        environment = service.get("environment", {})
+        assert {key: environment[key] for key in told if key in environment} == (told if name in watched else {})
+    assert [name for name in SERVICES if "ports" in SERVICES[name]] == ["api"]
 
 
 def test_what_nobody_has_chosen_is_as_if_it_were_not_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:

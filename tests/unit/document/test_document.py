@@ -14,7 +14,7 @@ from platform_api.core.http.deprecation import Deprecation
 from platform_api.core.http.document.changes import changes_between
 from platform_api.core.http.document.parts import prune, whole
 from platform_api.tenancy.models.access import API_ROUTES
-from provisioning.api.runs import RunLog
+from provisioning.api.logs import RunLog
 from tests.unit.document.endpoints import FROZEN, Endpoint, answers, endpoints
 
 Json = dict[str, Any]

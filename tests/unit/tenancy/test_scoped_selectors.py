@@ -38,6 +38,7 @@ EVERYBODYS = {
     "run_log": "page of an overseer",
     "runs_told": "lists of overseers",
     "trust_rule_for": "recognizes a CI job, before there is a caller",
+    "_lines_after": "lines of a run that log_lines_after is given",
     "_shown": "what of tokens is ever shown; tokens_visible narrows it",
     "_holdings_statement": "holdings of a subject whose quotas a service has locked",
 }

@@ -58,7 +58,7 @@ class Told:
 def operation(
     operation_id: str,
     *,
-    responses: Mapping[int, Any],
+    responses: Mapping[Any, Any],
     request: Any = None,
     parameters: Sequence[OpenApiParameter] = (),
     raises: Raises = (),
@@ -70,7 +70,7 @@ def operation(
 
     Args:
         operation_id: Permanent name; clients are generated with it.
-        responses: Shape by status of success; None for an answer without a body.
+        responses: Shape by status of success, or by status and media type; None for an answer without a body.
         request: Shape of the body; None where there is none.
         parameters: Query and headers.
         raises: What the services that it calls refuse with.
