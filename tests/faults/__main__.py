@@ -1,8 +1,9 @@
 """``make faults`` and ``make fault-mutants``: break the product, and judge it; one line of JSON is the result.
 
 ``SEED`` (1) is the random stage's, ``SHORT=1`` takes a little of everything, ``STAGES`` names those to play, of
-``table directed random broker real``. ``python -m tests.faults mutants`` proves the kit. Ends with 1 where a promise
-was broken, or where there was not enough of what breaks promises.
+``table directed random broker real``, ``KEEP`` a folder for logs and rows if something is broken.
+``python -m tests.faults mutants`` proves the kit. Ends with 1 where a promise was broken, or where there was not enough
+of what breaks promises.
 """
 
 import json
@@ -11,6 +12,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from provisioning.states import MACHINES
@@ -41,6 +43,8 @@ def faults(*, seed: int, is_short: bool, stages: tuple[str, ...]) -> Json:
         with stage_running(*projects) as stage:
             for name in scripted:
                 STAGES[name](stage, result, seed, is_short)
+            if (kept := os.environ.get("KEEP")) and result["violations"]:
+                stage.keep(Path(kept))
     if "real" in wanted and not is_short:
         with stage_running(real_stage.PROJECT, is_real=True) as stage:
             STAGES["real"](stage, result, seed, is_short)

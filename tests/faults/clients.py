@@ -201,7 +201,7 @@ class Person:
 class Crowd:
     """Persons who keep the stage busy from threads, each with a bounded number of asks that have no end yet."""
 
-    def __init__(self, stage: Stage, projects: list[str], ledger: Ledger, *, seed: int, outstanding: int = 4) -> None:
+    def __init__(self, stage: Stage, projects: list[str], ledger: Ledger, *, seed: int, outstanding: int = 6) -> None:
         self.ledger = ledger
         self._over = threading.Event()
         self.errors: list[str] = []

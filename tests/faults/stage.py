@@ -197,6 +197,16 @@ class Stage:
         fresh.write_text(str(seconds), encoding="ascii")
         fresh.replace(self.failpoints / "clock")
 
+    def keep(self, target: Path) -> None:
+        """Keep what tells how it came: logs, hits, the cloud's journal, and the rows that a judge looks at."""
+        target.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(self.folder.path / "logs", target / "logs", dirs_exist_ok=True)
+        for file in (self.cloud.journal, self.failpoints / HITS):
+            shutil.copy(file, target)
+        for name in ("run", "resource", "kit_run", "kit_fault", "audit_event", "log_line"):
+            rows = self.query(f"SELECT to_jsonb({name})::text FROM {name}")
+            (target / f"{name}.jsonl").write_text("\n".join(row for (row,) in rows), encoding="utf-8")
+
     def log(self, name: str) -> str:
         """Return a part's output so far."""
         file = self.folder.log(name)

@@ -54,7 +54,8 @@ BEGIN
             format('%s wrote %s→%s under epoch %s of %s', kit_writer(), OLD.status, NEW.status, OLD.epoch,
                 coalesce(OLD.lease_owner, 'nobody')));
     END IF;
-    IF NEW.status <> OLD.status OR NEW.epoch IS DISTINCT FROM OLD.epoch THEN
+    IF NEW.status <> OLD.status OR NEW.epoch IS DISTINCT FROM OLD.epoch
+        OR (NEW.lease_owner IS NULL AND OLD.lease_owner IS NOT NULL) THEN -- taken away, to go on as it was
         INSERT INTO kit_run (run_id, resource_id, old_status, new_status, old_epoch, new_epoch, old_owner, new_owner,
             was_leased, writer)
         VALUES (NEW.id, NEW.resource_id, OLD.status, NEW.status, OLD.epoch, NEW.epoch, OLD.lease_owner, NEW.lease_owner,
