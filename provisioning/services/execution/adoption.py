@@ -12,8 +12,11 @@ from provisioning.states import RunStatus
 WORKER_LOST = "worker_lost"
 """Failure code of a run whose worker gave no sign of life any more."""
 
-UNSEEN_ENDS = frozenset({WORKER_LOST, "canceled", "internal_error", "run_silent", "run_timed_out"})
-"""Failure codes of ends at which Terraform may not have had the time to write down what it had made."""
+UNSEEN_ENDS = frozenset(
+    {WORKER_LOST, "canceled", "internal_error", "run_silent", "run_timed_out"}
+    | {"terraform_killed", "terraform_broke", "worker_disk_full"}
+)
+"""Failure codes of ends at which Terraform may not have had the time, or the room, to write down what it had made."""
 
 
 def is_in_doubt(resource_id: UUID) -> bool:
