@@ -18,6 +18,7 @@ from typing import Any
 from celery import Celery
 
 from benchmarks.bare import Bare, BareRun, bare_make
+from benchmarks.base import base_run
 from benchmarks.figures import load_average, median_ms, ratio, report, say
 from benchmarks.stack import POLL_SECONDS, Json, Stack, stack_run, waited
 from platform_api.core.ids import Prefix, parse
@@ -26,6 +27,9 @@ from platform_api.terraform.spec import ProviderWay
 
 IS_SHORT = os.environ.get("SHORT", "0") != "0"
 """The same with so few rounds that the figures mean nothing: shows that it works."""
+
+BASE = os.environ.get("BASE", "")
+"""A commit that is measured beside this one, e.g. ``BASE=main``."""
 
 WARM_UP, ROUNDS, CROWD_ROUNDS, CPU_ROUNDS = (0, 1, 1, 1) if IS_SHORT else (3, 15, 5, 15)
 TOGETHER, CROWD = (1, 2) if IS_SHORT else (16, 8)
@@ -56,6 +60,8 @@ def main() -> None:
         figures["cpu_total_ms"] = round(
             figures["cpu_overhead_ms"] + figures["cpu_terraform_ms"] + figures["cpu_provider_ms"], 1
         )
+        if BASE:
+            figures |= _versus_base(stack)
     figures["memory_mb"] = round(sum(memory.values()) / 1024**2)
     report("provision", {**figures, "load_before": load_before, "load_after": load_average()})
 
@@ -97,6 +103,20 @@ def _one_at_a_time(stack: Stack, bare: Bare) -> dict[str, Any]:
         "post_ms": median_ms(posted),
         "cpu_provider_ms": round(median(run.provider_ms for run in forked), 1),
         "bare_terraform_cpu_ms": round(median(run.terraform_ms for run in forked), 1),
+    }
+
+
+def _versus_base(stack: Stack) -> dict[str, Any]:
+    """Order one after the other, of ours and of the other commit's stack in turns."""
+    ours, theirs = list[float](), list[float]()
+    with base_run(BASE) as base_seconds:
+        for number in range(ROUNDS):
+            say(f"beside {BASE}: {number + 1} of {ROUNDS}")
+            ours.append(_ready_seconds(stack)[0])
+            theirs.append(base_seconds())
+    return {
+        "provision_vs_base": round(median(mine / other for mine, other in zip(ours, theirs, strict=True)), 3),
+        "base_ready_ms": median_ms(theirs),
     }
 
 

@@ -158,8 +158,12 @@ class Stack:
 
 
 @contextmanager
-def stack_run() -> Iterator[Stack]:
-    """Start a stack with quotas that are never in the way, and end it with all that it made."""
+def stack_run(**settings: str) -> Iterator[Stack]:
+    """Start a stack with quotas that are never in the way, and end it with all that it made.
+
+    Args:
+        **settings: Further variables of its environment.
+    """
     # A short path: a unix socket's address, which lies below, holds a hundred bytes only.
     home = Path(tempfile.mkdtemp(prefix="slb-"))
     environ = {
@@ -170,6 +174,7 @@ def stack_run() -> Iterator[Stack]:
         **{f"SLIPWAY_QUOTA_{scope}_{kind}": _MANY for scope in ("PROJECT", "TEAM") for kind in ("POINTS", "COUNT")},
         # Counted as ever, and never too many.
         **{f"SLIPWAY_RATE_{kind}": _MANY for kind in ("READ", "READ_BURST", "WRITE", "WRITE_BURST")},
+        **settings,
     }
     folder = StateFolder(home / "s")
     try:

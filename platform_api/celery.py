@@ -12,6 +12,7 @@ from kombu import Connection
 
 from platform_api.core.metrics_folder import metrics_folder_open
 from platform_api.settings import env
+from provisioning.dispatch import queue_of
 
 env.preset("DJANGO_SETTINGS_MODULE", "platform_api.settings.production")
 env.preset("SLIPWAY_ROW_SCOPE", "all")  # workers work for everybody; the API has said otherwise before
@@ -61,4 +62,6 @@ def _metrics_by_place() -> None:
 
 app = Celery("slipway", loader="platform_api.celery:WorkerLoader", amqp=SteadyAMQP)
 app.config_from_object(settings.CELERY)
+# A worker that is not told otherwise (-Q) takes from these; the dispatcher names the queue of each hint.
+app.conf.task_queues = {queue_of(pool): {} for pool in settings.WORKER_POOLS}
 app.autodiscover_tasks()

@@ -10,7 +10,7 @@ from pathlib import Path
 from uuid import UUID
 
 from celery import shared_task
-from celery.signals import worker_before_create_process, worker_init, worker_process_init
+from celery.signals import worker_before_create_process, worker_init, worker_process_init, worker_shutting_down
 from django.conf import settings
 from django.db import DatabaseError, close_old_connections
 
@@ -23,11 +23,18 @@ from platform_api.terraform.zygote import Zygote
 from provisioning import metrics
 from provisioning.services.execution.carrying import run_carry_out
 from provisioning.services.execution.claims import LeaseTerms
+from provisioning.services.execution.draining import Drain
 from provisioning.services.execution.folders import folders_clear
 from provisioning.services.execution.templates import TemplateShelf
 from provisioning.services.execution.workers import Worker
 
 logger = logging.getLogger(__name__)
+
+
+@cache
+def _drain() -> Drain:
+    """Return the drain of this worker, which its main process makes and its pool children inherit."""
+    return Drain(settings.WORKER_DRAIN_SECONDS)
 
 
 @cache
@@ -41,6 +48,7 @@ def _worker() -> Worker:
         client=LocalTerraform(base=folder / "runs", toolchain=toolchain, zygote=zygote),
         templates=TemplateShelf(folder=folder / "templates", toolchain=toolchain),
         pools=tuple(settings.WORKER_POOLS),
+        drain=_drain(),
         terms=LeaseTerms(
             lease_seconds=settings.LEASE_SECONDS,
             heartbeat_seconds=settings.LEASE_SECONDS / 4,
@@ -63,6 +71,22 @@ def _look_for_terraform(**_: object) -> None:
     except ProgramMissingError as error:
         logger.error("%s %s", error.detail, error.remedy)  # noqa: TRY400 - the text says it all; no traceback
         raise SystemExit(1) from None
+
+
+@worker_init.connect
+def _share_drain(**_: object) -> None:
+    """Make it while there is no pool child yet, so that each one shares it."""
+    _drain()
+
+
+@worker_shutting_down.connect
+def _begin_drain(**_: object) -> None:
+    """Take no more runs; asked for the second time, hand over those at hand.
+
+    Celery calls this in its main process, from the signal handler, once for each signal that asks the worker to end.
+    A warm shutdown then waits for the pool, however long its tasks take: it is the drain that bounds them.
+    """
+    _drain().ask()
 
 
 @worker_init.connect

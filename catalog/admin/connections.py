@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from catalog.models import Connection
-from catalog.models.connections import ConnectionKind, Tier
+from catalog.models.connections import DEFAULT_POOL, ConnectionKind, Tier, pool_validator
 from catalog.services.connections import URL_KINDS, ConnectionFacts, connection_change, connection_create
 from platform_api.core.admin.cells import Mono, Ref
 from platform_api.core.admin.filters import ChoiceFilter, SinceFilter, UntilFilter
@@ -42,6 +42,12 @@ class _ConnectionForm(AdminForm):
     )
     host = forms.CharField(max_length=253, help_text="Name or address that users connect to.")
     port = forms.IntegerField(min_value=1, max_value=HIGHEST_PORT)
+    pool = forms.CharField(
+        max_length=32,
+        initial=DEFAULT_POOL,
+        validators=[pool_validator],
+        help_text="Whose workers carry out what is ordered on it; what waits already stays in its pool.",
+    )
     is_active = forms.BooleanField(label="New things are made on it", required=False, initial=True)
 
     def facts(self) -> ConnectionFacts:
@@ -52,6 +58,7 @@ class _ConnectionForm(AdminForm):
             endpoint={"host": given["host"], "port": given["port"]},
             teams=given["teams"],
             is_active=given["is_active"],
+            pool=given["pool"],
         )
 
 
@@ -65,7 +72,7 @@ class ConnectionMakeForm(_ConnectionForm):
     admin_url = AdminUrlField(
         label="Admin URL", help_text="With the admin's name and password; sealed at once, and never shown again."
     )
-    field_order = ("slug", "kind", "tiers", "teams", "host", "port", "admin_url", "is_active")
+    field_order = ("slug", "kind", "tiers", "teams", "host", "port", "admin_url", "pool", "is_active")
 
     def save(self, *, thing: Any, caller: Caller) -> Connection:
         """Make it."""
@@ -89,7 +96,7 @@ class ConnectionChangeForm(_ConnectionForm):
         label="New admin URL", required=False, help_text="Leave empty to keep the one there is, which is never shown."
     )
     version = forms.DateTimeField(widget=forms.HiddenInput)
-    field_order = ("tiers", "teams", "host", "port", "admin_url", "is_active")
+    field_order = ("tiers", "teams", "host", "port", "admin_url", "pool", "is_active")
 
     @classmethod
     def applies_to(cls, thing: Connection) -> bool:
@@ -104,6 +111,7 @@ class ConnectionChangeForm(_ConnectionForm):
             "teams": [team.slug for team in thing.teams.all()],
             "host": thing.endpoint.get("host"),
             "port": thing.endpoint.get("port"),
+            "pool": thing.pool,
             "is_active": thing.is_active,
             "version": thing.updated_at,
         }
@@ -134,7 +142,7 @@ class ConnectionAdmin(ManagedAdmin):
     prefix = Prefix.CONNECTION
     plural = "Connections"
     about = "The servers and accounts that things are made on."
-    list_display = ("slug", "kind", "status_shown", "tiers", "address", "updated_at")
+    list_display = ("slug", "kind", "status_shown", "tiers", "address", "pool", "updated_at")
     list_filter = (KindFilter, SinceFilter, UntilFilter)
     search_fields = ("slug__startswith",)
     search_help_text = "An id, or the beginning of a slug."
@@ -165,6 +173,7 @@ class ConnectionAdmin(ManagedAdmin):
                     ("Tiers", thing.tiers),
                     ("Teams", teams or "all"),
                     ("Endpoint", self.address(thing)),
+                    ("Pool of workers", Mono(thing.pool)),
                     ("Admin's credentials", "sealed; never shown"),
                     ("Made", thing.created_at),
                     ("Changed", thing.updated_at),

@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 
 from catalog.models import Connection
-from catalog.models.connections import ConnectionKind, Tier
+from catalog.models.connections import DEFAULT_POOL, ConnectionKind, Tier
 from fleet_provider.credentials import Credentials as ProviderCredentials
 from fleet_provider.faults import Fault
 from platform_api.audit.services.events import event_record
@@ -66,12 +66,14 @@ class ConnectionFacts:
         endpoint: ``host`` and ``port`` that users connect to.
         teams: Teams that may use it; none means all.
         is_active: Whether new things are made on it; what is there goes on to be worked on.
+        pool: Whose workers carry out what is ordered from now on; what waits already stays where it is.
     """
 
     tiers: Collection[Tier]
     endpoint: Mapping[str, Any]
     teams: Collection[Team] = ()
     is_active: bool = True
+    pool: str = DEFAULT_POOL
 
 
 def connection_ensure(
@@ -104,7 +106,13 @@ def connection_ensure(
         if found is not None and found.kind != kind:
             msg = f"{slug} is a connection to a {found.kind}."
             raise ConnectionKindError(msg)
-        facts = ConnectionFacts(tiers=tiers, endpoint=endpoint, teams=teams, is_active=found is None or found.is_active)
+        facts = ConnectionFacts(
+            tiers=tiers,
+            endpoint=endpoint,
+            teams=teams,
+            is_active=found is None or found.is_active,
+            pool=DEFAULT_POOL if found is None else found.pool,
+        )
         connection = found or Connection(slug=slug, kind=kind)
         return _write(connection, facts, credentials, caller=caller)
 
@@ -170,7 +178,7 @@ def _write(
     before = None if is_new else _told(connection)
     is_same_secret = not is_new and credentials in (None, connection_credentials(connection=connection))
     connection.tiers, connection.endpoint = sorted(tier.value for tier in facts.tiers), dict(facts.endpoint)
-    connection.is_active = facts.is_active
+    connection.is_active, connection.pool = facts.is_active, facts.pool
     teams = sorted(team.slug for team in facts.teams)
     after = {**_columns(connection), "teams": teams}
     if before == after and is_same_secret:
@@ -229,4 +237,5 @@ def _columns(connection: Connection) -> dict[str, Any]:
         "tiers": sorted(connection.tiers),
         "endpoint": connection.endpoint,
         "is_active": connection.is_active,
+        "pool": connection.pool,
     }

@@ -10,9 +10,29 @@ from platform_api.process.programs import TERRAFORM, ProgramSearch
 
 API = "api"
 _POLITE: Ladder = (Step(signal=signal.SIGTERM, seconds=15),)
-# Warm: running tasks may finish. Cold: Celery ends its children, which interrupts Terraform by parent-death
-# signal.
-_WORKER: Ladder = (Step(signal=signal.SIGTERM, seconds=20), Step(signal=signal.SIGQUIT, seconds=10))
+
+
+def worker_ladder(drain_seconds: float) -> Ladder:
+    """Return how a worker is ended.
+
+    1. It takes no more runs; those at hand may go on.
+    2. It interrupts Terraform, which finishes what is in flight and saves its state, and hands the runs over.
+    3. Celery ends its children, which interrupts what is left by parent-death signal.
+
+    Args:
+        drain_seconds: How long runs may go on after the first step.
+    """
+    return (
+        Step(signal=signal.SIGTERM, seconds=drain_seconds),
+        Step(signal=signal.SIGTERM, seconds=HAND_OVER_SECONDS),
+        Step(signal=signal.SIGQUIT, seconds=10),
+    )
+
+
+HAND_OVER_SECONDS = 80
+"""Terraform has 75 s to save its state, a plan's worker a few to write down that it is for others."""
+
+_WORKER = worker_ladder(20)  # who ends a local stack waits for it
 
 
 @dataclass(frozen=True, kw_only=True)

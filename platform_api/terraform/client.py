@@ -168,6 +168,13 @@ class TerraformClient(Protocol):
             run_id: A run that has ended, and that nobody will take up again.
         """
 
+    def room_check(self) -> None:
+        """See that there is room for a run, before one is taken.
+
+        Raises:
+            DiskSpaceError: Less than the wanted space is free on the worker's disk.
+        """
+
     def prepare(self, spec: RunSpec) -> AbstractContextManager[PreparedRun]:
         """Make a run's folder, with its provider if it needs one.
 

@@ -39,7 +39,7 @@ from platform_api.terraform.state import StateVersion
 from platform_api.terraform.steps import StepResult, step_run
 from platform_api.terraform.toolchain import Toolchain
 from platform_api.terraform.watching import StateWatcher
-from platform_api.terraform.workdir import Workdir, newest_state
+from platform_api.terraform.workdir import Workdir, disk_space_check, newest_state
 from platform_api.terraform.zygote import Zygote
 
 MINIMUM_FREE_BYTES = 2 * 1024**3
@@ -77,6 +77,11 @@ class LocalTerraform:
         self._zygote = zygote
         self._minimum_free_bytes = minimum_free_bytes
         self._leftover_ladder = leftover_ladder
+
+    def room_check(self) -> None:
+        """See that there is room for a run; see `TerraformClient.room_check`."""
+        self._base.mkdir(mode=0o700, parents=True, exist_ok=True)
+        disk_space_check(self._base, self._minimum_free_bytes)
 
     def left(self) -> tuple[str, ...]:
         """Return the ids of runs that have a folder here; see `TerraformClient.left`."""

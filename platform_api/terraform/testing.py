@@ -26,6 +26,7 @@ from platform_api.terraform.journal import Journal
 from platform_api.terraform.plan import PlanAction, PlanChange, PlanObject, PlanSummary
 from platform_api.terraform.spec import RunSpec
 from platform_api.terraform.state import StateVersion
+from platform_api.terraform.workdir import DiskSpaceError
 
 DOWN = Failure(
     kind=FailureKind.RETRYABLE,
@@ -137,6 +138,7 @@ class FakeTerraform:
         specs: What was prepared, in order.
         calls: ``plan normal``, ``apply`` and the like, in order.
         imports: What each plan was to take over, in order.
+        is_full: Whether the worker's disk is too full for a run.
     """
 
     def __init__(self, *scripts: Script) -> None:
@@ -149,6 +151,12 @@ class FakeTerraform:
         self.specs: list[RunSpec] = []
         self.calls: list[str] = []
         self.imports: list[Mapping[str, str]] = []
+        self.is_full = False
+
+    def room_check(self) -> None:
+        """Find room, unless the disk is full; see `TerraformClient.room_check`."""
+        if self.is_full:
+            raise DiskSpaceError
 
     def left(self) -> tuple[str, ...]:
         """Return nothing: there are no folders."""

@@ -78,6 +78,7 @@ def _standing_rows(run: Run) -> list[tuple[str, object]]:
         ("Asked for", run.created_at),
         ("Started", run.started_at),
         ("Finished", run.finished_at),
+        ("Pool of workers", Mono(run.pool)),
         ("Held by", Mono(run.lease_owner or "")),
         ("Lease until", run.lease_until),
         ("Fencing number", run.epoch),

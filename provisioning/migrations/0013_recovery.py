@@ -12,6 +12,7 @@ class Migration(migrations.Migration):
     """Runs whose apply ended unclean wait in the queue, too; and resources are found that are to be looked at again."""
 
     dependencies = [("provisioning", "0012_lighter_writes")]
+    expands = "The trigger passes over a column that the release before does not write."
 
     operations = [
         migrations.RunSQL(TRIGGER.format(when=UNSEEN), TRIGGER.format(when="")),

@@ -1,6 +1,7 @@
 """Provisioning requests: the ask. What schema, policy or quota refuse is never one."""
 
 from django.db import models
+from django.db.models import Q
 
 from catalog.models import OfferingVersion, Plan
 from platform_api.core import tracing
@@ -21,7 +22,9 @@ class ProvisioningRequest(models.Model):
     project = models.ForeignKey(
         Project, on_delete=models.PROTECT, db_constraint=False, db_index=False, related_name="+"
     )
-    environment = models.ForeignKey(Environment, on_delete=models.PROTECT, db_constraint=False, related_name="+")
+    environment = models.ForeignKey(
+        Environment, on_delete=models.PROTECT, db_constraint=False, db_index=False, related_name="+"
+    )
     resource = models.ForeignKey(
         Resource, on_delete=models.PROTECT, db_index=False, related_name="provisioning_requests"
     )
@@ -56,7 +59,15 @@ class ProvisioningRequest(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["resource", "generation"], name="provisioning_request_is_one_intent"),
         ]
-        indexes = [models.Index(fields=["project", "-id"], name="provisioning_request_project")]
+        indexes = [
+            models.Index(fields=["project", "-id"], name="provisioning_request_project"),
+            # What the reconciler and environments go through: the history is no part of it.
+            models.Index(
+                fields=["environment", "resource"],
+                condition=Q(status=RequestStatus.FULFILLING),
+                name="provisioning_request_under_way",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.operation} {self.resource_id}"

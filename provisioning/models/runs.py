@@ -10,10 +10,19 @@ from platform_api.core.ids import new_id
 from platform_api.tenancy.models import Project
 from provisioning.models.requests import ProvisioningRequest
 from provisioning.models.resources import Resource
-from provisioning.states import CLAIMABLE_RUN, LEASED_RUN, LIVE_RUN, Operation, RunStatus
+from provisioning.states import CLAIMABLE_RUN, LIVE_RUN, Operation, RunStatus
 
 EPOCH_SEQUENCE = "run_epoch_seq"
 """Fencing numbers: each claim draws a higher one, and every write of a worker names the one that it holds."""
+
+RUN_FORMAT = 1
+"""What version of a worker the runs need that this release writes: their ``worker_min_version``.
+
+Where a run's rows are to mean something new, the release before teaches workers (``WORKER_VERSION``), and only then is
+this raised: workers of the release before leave such runs alone, and no upgrade stops the others.
+"""
+CLAIMABLE = Q(status__in=sorted(CLAIMABLE_RUN), lease_owner=None)
+"""The queue. Statements say the same with literal words, or the planner does not see that its index has all rows."""
 
 
 class Run(models.Model):
@@ -65,6 +74,11 @@ class Run(models.Model):
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
 
+    is_hinted_again = False
+    lag_seconds: float | None = None
+    """Said by ``services.hinting``: whether it was hinted at before and no worker has taken it; if not, for how long it
+    could have begun."""
+
     class Meta:
         db_table = "run"
         ordering = ["-id"]
@@ -80,12 +94,10 @@ class Run(models.Model):
             ),
         ]
         indexes = [
-            models.Index(
-                fields=["pool", "priority", "id"],
-                condition=Q(status__in=sorted(CLAIMABLE_RUN), lease_owner=None),
-                name="run_queue",
-            ),
-            models.Index(fields=["lease_until"], condition=Q(status__in=sorted(LEASED_RUN)), name="run_lease"),
+            models.Index(fields=["pool", "priority", "id"], condition=CLAIMABLE, name="run_queue"),
+            models.Index(fields=["pool"], condition=CLAIMABLE & Q(hinted_at__isnull=False), name="run_hinted"),
+            # Without the lease's end, so that a heartbeat changes nothing that an index has, and writes to none.
+            models.Index(fields=["pool"], condition=Q(lease_owner__isnull=False), name="run_leased"),
             models.Index(fields=["project", "-id"], name="run_project"),
             models.Index(fields=["resource", "-id"], name="run_resource"),
         ]

@@ -17,17 +17,31 @@ from platform_api.core import correlation
 from platform_api.core.callers import Caller
 from platform_api.core.ids import new_id
 from platform_api.core.judgement import Finding
+from platform_api.core.literals import literal, literals
 from provisioning.models import ComponentNeed, ProvisioningRequest, Resource, Run
+from provisioning.models.runs import RUN_FORMAT
 from provisioning.services.execution.endings import RunFailure, resource_lock, unbegun_end
 from provisioning.states import LIVE_RESOURCE, LIVE_RUN, Desired, Operation, RequestStatus, ResourceStatus, RunStatus
 
+# What takes everything down goes by the newest run that began to apply: after an update that broke off, objects of the
+# new version are there, and the resource's row still tells of the old one.
 _INSERT = """
 INSERT INTO run (id, resource_id, provisioning_request_id, project_id, operation, status, generation,
     offering_version_id, plan_id, parameters, pool, priority, not_before, worker_min_version, attempt, cancel_reason,
     steps, plan_digest, correlation_id, traceparent, created_at)
-SELECT %(id)s::uuid, resource_id, id, project_id, operation, %(status)s, generation, offering_version_id, plan_id,
-    parameters, 'default', 100, clock_timestamp(), 1, 0, '', '[]', '', correlation_id, traceparent, clock_timestamp()
-FROM provisioning_request WHERE id = %(request)s::uuid
+SELECT %(id)s::uuid, asked.resource_id, asked.id, asked.project_id, asked.operation, %(status)s, asked.generation,
+    coalesce(begun.offering_version_id, asked.offering_version_id), coalesce(begun.plan_id, asked.plan_id),
+    coalesce(begun.parameters, asked.parameters), connection.pool, 100, clock_timestamp(), %(format)s, 0, '', '[]', '',
+    asked.correlation_id, asked.traceparent, clock_timestamp()
+FROM provisioning_request AS asked
+JOIN resource ON resource.id = asked.resource_id
+JOIN connection ON connection.id = resource.connection_id
+LEFT JOIN LATERAL (
+    SELECT offering_version_id, plan_id, parameters FROM run
+    WHERE asked.operation = 'deprovision' AND run.resource_id = asked.resource_id AND plan_digest <> ''
+    ORDER BY run.created_at DESC LIMIT 1
+) AS begun ON true
+WHERE asked.id = %(request)s::uuid
 ON CONFLICT DO NOTHING
 """
 
@@ -51,10 +65,15 @@ WAITS = Q(Q(operation=Operation.PROVISION) & _NEEDS_UNREADY) | Q(Q(operation=Ope
 
 
 def _without_run() -> QuerySet[ProvisioningRequest]:
-    """Return requests that want a run and have none, of resources that no run works on."""
+    """Return requests that want a run and have none, of resources that no run works on.
+
+    Words are literal, so that what has ended is not gone through: what is under way has an index of its own, and so has
+    whether a resource has a live run.
+    """
     runs = Run.objects.filter(resource_id=OuterRef("resource_id"))
-    return ProvisioningRequest.objects.filter(status=RequestStatus.FULFILLING).filter(
-        ~Exists(runs.filter(provisioning_request_id=OuterRef("pk"))), ~Exists(runs.filter(status__in=LIVE_RUN))
+    return ProvisioningRequest.objects.filter(status=literal(RequestStatus.FULFILLING)).filter(
+        ~Exists(runs.filter(status__in=literals(LIVE_RUN))),
+        ~Exists(runs.filter(provisioning_request_id=OuterRef("pk"))),
     )
 
 
@@ -91,7 +110,10 @@ def run_make_missing(*, resource_id: UUID, caller: Caller) -> UUID | None:
         if wanted.operation == Operation.PROVISION and not _wired(own, wanted):
             return None
         run_id = new_id()
-        cursor.execute(_INSERT, {"id": run_id, "status": RunStatus.PENDING.value, "request": wanted.pk})
+        cursor.execute(
+            _INSERT,
+            {"id": run_id, "status": RunStatus.PENDING.value, "request": wanted.pk, "format": RUN_FORMAT},
+        )
         if not cursor.rowcount:
             return None
         with correlation.bound(wanted.correlation_id, traceparent=wanted.traceparent):
@@ -151,3 +173,8 @@ def components_due(environment_id: UUID) -> list[UUID]:
     """Return the same of one environment, in the order of needs."""
     due = _without_run().exclude(WAITS).filter(environment_id=environment_id)
     return list(due.order_by("resource_id").values_list("resource_id", flat=True).distinct())
+
+
+def components_waiting() -> QuerySet[ProvisioningRequest, UUID]:
+    """Return the ids of resources whose request has no run, whoever they wait for."""
+    return _without_run().values_list("resource_id", flat=True)

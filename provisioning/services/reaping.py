@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from platform_api.audit.models import Outcome
 from platform_api.audit.services.events import event_record
@@ -22,7 +22,7 @@ from provisioning.services.execution.limits import MAX_ATTEMPTS, MAX_RECOVERIES
 from provisioning.services.execution.outcomes import canceled, unfulfilled_settle
 from provisioning.services.execution.remains import remains_unseen
 from provisioning.services.execution.verifying import verify_ask
-from provisioning.states import LEASED_RUN, RUN_MOVES, WAITING_RUN, ResourceStatus, RunStatus, sources
+from provisioning.states import RUN_MOVES, ResourceStatus, RunStatus, sources
 
 logger = logging.getLogger(__name__)
 
@@ -43,10 +43,8 @@ LOST = RunFailure(
 
 def runs_lost() -> QuerySet[Run]:
     """Return runs whose workers have given no sign of life for a whole lease."""
-    return Run.objects.filter(
-        Q(status__in=LEASED_RUN) | Q(status__in=WAITING_RUN, lease_owner__isnull=False),
-        lease_until__lt=ClockTimestamp(),
-    )
+    # Whoever holds one says so, and has an end of its lease: there are as many as workers work on, however many wait.
+    return Run.objects.filter(lease_owner__isnull=False, lease_until__lt=ClockTimestamp())
 
 
 def run_reap(*, run_id: UUID, resource_id: UUID, caller: Caller) -> bool:

@@ -6,7 +6,7 @@ from tests.e2e.client import Client
 from tests.e2e.live import LiveStack, stack_running
 from tests.hostile.stage import NEWCOMERS
 
-PROJECTS = ("checkout", "vault", "safe", "storm", "spy", *NEWCOMERS)
+PROJECTS = ("checkout", "vault", "safe", "storm", "spy", "rolling", *NEWCOMERS)
 
 
 @pytest.fixture(scope="session")
@@ -38,3 +38,9 @@ def storm(live_stack: LiveStack) -> Client:
 def outsider(live_stack: LiveStack) -> Client:
     """The developer of another team's project."""
     return live_stack.clients["spy"]
+
+
+@pytest.fixture
+def rolling(live_stack: LiveStack) -> Client:
+    """The developer of project rolling, who orders while a new release comes."""
+    return live_stack.clients["rolling"]

@@ -3,6 +3,7 @@
 import json
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import uuid
@@ -15,7 +16,9 @@ import psycopg
 
 from platform_api.core.ids import Prefix, parse
 from platform_api.core.sealing import KeyRing
+from platform_api.embedded.environment import application_environment, environment_read
 from platform_api.embedded.folder import CHECKOUT
+from platform_api.embedded.parts import PLAN
 from platform_api.embedded.ports import DEFAULT_RANGE, HOST, port_pick
 from platform_api.embedded.postgres import SUPERUSER
 from platform_api.process.identity import ProcessIdentity, descendants
@@ -106,6 +109,26 @@ class LiveStack(Stack):
         process = self.process(part)
         assert process.send(signal.SIGKILL), f"{part} was not running"
         wait_until(lambda: not process.is_alive())
+
+    @contextmanager
+    def beside(self, name: str) -> Iterator[ProcessIdentity]:
+        """Start one more of a part beside the stack's own, as a rolling restart does; it is killed afterwards."""
+        (part,) = (part for part in PLAN.parts if part.name == name)
+        entries = environment_read(self.folder)
+        environ = application_environment(
+            self.environ, entries=entries, folder=self.folder, stack=self.state.stack, is_owner=False
+        )
+        with (self.folder.path / "logs" / f"{name}-beside.log").open("ab") as log:
+            program = subprocess.Popen(
+                part.argv, cwd=CHECKOUT, env=environ, stdout=log, stderr=log, start_new_session=True
+            )
+        identity = ProcessIdentity.of(program.pid)
+        assert identity is not None
+        try:
+            yield identity
+        finally:
+            program.kill()
+            program.wait()
 
     @contextmanager
     def frozen(self, part: str) -> Iterator[None]:

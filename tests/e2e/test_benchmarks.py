@@ -18,6 +18,10 @@ API_RATIOS = {"post_ratio", "post_one_project_ratio", "post_cpu_ratio", "post_ta
 API_RATIOS |= {"get_ratio", "waiters_ratio", "page_ratio"}
 API_FIGURES = {"post_cpu_ms", "post_policy_cpu_ms", "raw_cpu_ms", "post_per_s", "raw_per_s", "get_per_s", "plain_per_s"}
 
+SCALE_FIGURES = {"claim_ratio", "claims_per_s", "bare_claims_per_s", "lag_ratio", "lag_p99_ms", "lag_p99_few_ms"}
+SCALE_FIGURES |= {"heartbeat_core_percent", "reap_ms", "reap_ms_few", "reconcile_ms", "reconcile_ms_few"}
+SCALE_FIGURES |= {"tiny_runs_per_s"}
+
 
 def measured(name: str) -> dict[str, Any]:
     answer = subprocess.run(
@@ -48,3 +52,9 @@ def test_api_prints_one_line_with_all_its_figures() -> None:
     figures = measured("api")
     assert set(figures) >= API_RATIOS | API_FIGURES
     assert all(figures[name] > 0 for name in API_RATIOS | API_FIGURES)
+
+
+def test_scale_prints_one_line_with_all_its_figures() -> None:
+    figures = measured("scale")
+    assert set(figures) >= SCALE_FIGURES
+    assert all(figures[name] > 0 for name in SCALE_FIGURES - {"heartbeat_core_percent"})

@@ -10,15 +10,18 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 
 from platform_api.embedded.attention import Attention
-from platform_api.embedded.parts import PLAN, Part
+from platform_api.embedded.parts import PLAN, Part, worker_ladder
 from platform_api.embedded.supervisor import ORPHAN_SECONDS
 from platform_api.process.orphans import orphans_adopt, orphans_collect
 
 _LOOK_SECONDS = 0.2
 _ORPHAN_LOOK_SECONDS = 2.0  # each look reads the whole table of processes
+_DRAIN_SECONDS = 600  # as the worker itself has it where nothing is set
 _SIGNALED = 128  # what shells add to the number of a signal that ended a program
 
 
@@ -26,7 +29,8 @@ def worker_run(part: Part) -> int:
     """Run the worker until it ends, or until SIGTERM, SIGINT or SIGHUP; then wait for what it leaves.
 
     1. Start the worker in a session of its own; collect what is handed to this process meanwhile.
-    2. When asked to stop, go down the part's ladder, and after its last step kill.
+    2. When asked to stop, go down the part's ladder, and after its last step kill. Asked again, take the next step at
+       once.
     3. Kill what is left of the worker's own processes. Terraform, in other sessions, was told by the kernel that its
        parent died; wait until it has saved its state, for 75 seconds at most.
 
@@ -47,8 +51,9 @@ def worker_run(part: Part) -> int:
                 tended_at = time.monotonic()
         for step in part.ladder:
             if worker.poll() is None:
+                asked = attention.stops_asked
                 worker.send_signal(step.signal)
-                _wait(worker, step.seconds, attention)
+                _wait(worker, step.seconds, attention, asked=asked)
         with suppress(ProcessLookupError):
             os.killpg(worker.pid, signal.SIGKILL)
         status = worker.wait()
@@ -58,11 +63,18 @@ def worker_run(part: Part) -> int:
     return status if status >= 0 else _SIGNALED - status
 
 
-def _wait(worker: "subprocess.Popen[bytes]", seconds: float, attention: Attention) -> None:
+def _wait(worker: "subprocess.Popen[bytes]", seconds: float, attention: Attention, *, asked: int) -> None:
     deadline = time.monotonic() + seconds
-    while worker.poll() is None and time.monotonic() < deadline:
+    while worker.poll() is None and time.monotonic() < deadline and attention.stops_asked == asked:
         attention.wait(_LOOK_SECONDS)
 
 
+def part_of(environ: Mapping[str, str]) -> Part:
+    """Return the stack's own worker, which drains for as long as the environment says."""
+    seconds = float(environ.get("SLIPWAY_WORKER_DRAIN_SECONDS") or _DRAIN_SECONDS)
+    worker = next(part for part in PLAN.parts if part.name == "worker")
+    return replace(worker, ladder=worker_ladder(seconds))
+
+
 if __name__ == "__main__":
-    sys.exit(worker_run(next(part for part in PLAN.parts if part.name == "worker")))
+    sys.exit(worker_run(part_of(os.environ)))

@@ -13,6 +13,7 @@ from platform_api.core.callers import Caller
 from platform_api.core.conditions import WHATEVER, Seen
 from platform_api.core.errors import ConflictError, RequestRefusedError
 from platform_api.core.ids import Prefix, show
+from platform_api.core.literals import literal
 from provisioning.dispatch import runs_notify
 from provisioning.models import Environment, Resource, Run
 from provisioning.models.environments import DEFAULT_NAME
@@ -110,7 +111,7 @@ def environment_repeat(*, environment_id: UUID, caller: Caller) -> bool:
 
 
 def _expired() -> QuerySet[Environment]:
-    rows = _unprotected().filter(desired=Desired.PRESENT, expires_at__lte=Now())
+    rows = _unprotected().filter(desired=literal(Desired.PRESENT), expires_at__lte=Now())
     return rows.exclude(name=DEFAULT_NAME).order_by("expires_at")
 
 
@@ -118,7 +119,7 @@ def _left_over() -> QuerySet[Environment]:
     runs = Run.objects.filter(resource=OuterRef("pk"))
     recent = runs.filter(Q(finished_at=None) | Q(finished_at__gt=Now() - timedelta(seconds=REPEAT_SECONDS)))
     left = _unasked().filter(~Exists(recent), environment=OuterRef("pk"))
-    return _unprotected().filter(Exists(left), desired=Desired.ABSENT).order_by("pk")
+    return _unprotected().filter(Exists(left), desired=literal(Desired.ABSENT)).order_by("pk")
 
 
 def _unprotected() -> QuerySet[Environment]:

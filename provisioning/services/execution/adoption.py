@@ -12,8 +12,11 @@ from provisioning.states import RunStatus
 WORKER_LOST = "worker_lost"
 """Failure code of a run whose worker gave no sign of life any more."""
 
+GIVEN_UP = "given_up"
+"""Failure code of a run that a platform admin ended from outside."""
+
 UNSEEN_ENDS = frozenset(
-    {WORKER_LOST, "canceled", "internal_error", "run_silent", "run_timed_out"}
+    {WORKER_LOST, GIVEN_UP, "canceled", "internal_error", "run_silent", "run_timed_out"}
     | {"terraform_killed", "terraform_broke", "worker_disk_full"}
 )
 """Failure codes of ends at which Terraform may not have had the time, or the room, to write down what it had made."""

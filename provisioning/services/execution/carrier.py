@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
+from django.db.models import F
 
 from platform_api.core import sealing
 from platform_api.core.errors import SlipwayError
@@ -23,6 +24,7 @@ from platform_api.terraform.errors import Failure, failure_of
 from platform_api.terraform.events import Event
 from platform_api.terraform.spec import Template
 from platform_api.terraform.state import StateVersion
+from provisioning.dispatch import runs_notify
 from provisioning.models import PlanFile
 from provisioning.selectors.plans import plan_summary_json
 from provisioning.services.execution.claims import (
@@ -68,6 +70,7 @@ class Carrier:
         status: Where the run stands, as far as this worker knows.
         has_applied: Whether any attempt began to apply.
         has_touched: Whether this one began to change something outside.
+        is_for_others: Whether another worker is to go on, because this one is to end.
     """
 
     claim: Claim
@@ -76,7 +79,7 @@ class Carrier:
 
     def __post_init__(self) -> None:
         self.status, self.has_applied = self.claim.status, self.claim.has_applied
-        self.has_touched = False
+        self.has_touched = self.is_for_others = False
 
     def carry(self) -> None:
         """Carry the run out, to an end or back into the queue.
@@ -87,6 +90,8 @@ class Carrier:
         self.story = Narration(log=self.lease.ride(lambda: RunLog.resume(self.claim, ride=self.lease.ride)))
         try:
             self._carry()
+            if self.is_for_others:  # not before the run's folder is gone: who takes over may work on this host
+                self._hand_over()
         except LeaseLostError:
             raise
         except SlipwayError as error:
@@ -285,6 +290,14 @@ class Carrier:
         to = RunStatus.PENDING if self.status is RunStatus.PLANNING else RunStatus.RECOVERING
         self._move(to, not_before=seconds_from_now(seconds), steps=[], **RELEASED)
 
+    def _hand_over(self) -> None:
+        """Let another worker go on at once; that this one is to end costs the run no attempt."""
+        self.story.say("This worker is being shut down; another one goes on.")
+        self.story.flush()
+        to = RunStatus.PENDING if self.status is RunStatus.PLANNING else RunStatus.RECOVERING
+        self._move(to, attempt=F("attempt") - 1, not_before=ClockTimestamp(), steps=[], **RELEASED)
+        runs_notify()
+
     def _move(self, to: RunStatus, **changes: Any) -> None:
         self.lease.ride(lambda: run_move(self.claim, to, **changes))
         self.status = to
@@ -294,6 +307,9 @@ class Carrier:
             raise LeaseLostError
         if ending is RunEnding.STOPPED and self.lease.is_cancel_requested:
             self._end(canceled(objects_left=left), is_canceled=True)
+            return
+        if ending is RunEnding.STOPPED and not self.lease.is_overdue and self.worker.drain.is_over:
+            self.is_for_others = True
             return
         what = "said nothing for too long" if ending is RunEnding.SILENT else "did not end in time"
         self._end(
@@ -339,7 +355,7 @@ class Carrier:
 
     def _should_stop(self) -> bool:
         """Tell whether to stop; asked four times a second, also while Terraform says nothing."""
-        is_over = self.lease.should_stop()
+        is_over = self.lease.should_stop() or self.worker.drain.is_over
         if not is_over:
             self.story.flush_due()
         return is_over

@@ -43,6 +43,26 @@ RETURNING cancel_requested_at IS NOT NULL, deadline < clock_timestamp()
 """
 
 
+def heartbeat(
+    own: psycopg.Connection[tuple[bool, bool | None]], claim: Claim, terms: LeaseTerms
+) -> tuple[bool, bool | None] | None:
+    """Extend a lease; tell whether a cancel was asked for and whether the deadline has passed, None where it is lost.
+
+    Args:
+        own: A connection that does nothing else meanwhile.
+        claim: What is held.
+        terms: For how long it holds from now on.
+    """
+    values = {
+        "lease": float(terms.lease_seconds),
+        "run_id": claim.run_id,
+        "epoch": claim.epoch,
+        "owner": claim.owner,
+        "overdue": float(OVERDUE_SECONDS),
+    }
+    return own.execute(_HEARTBEAT, values).fetchone()
+
+
 class Lease:
     """A held lease; use as a context manager. Readable from any thread.
 
@@ -111,20 +131,10 @@ class Lease:
             self.should_stop()
 
     def _beat_on(self, own: psycopg.Connection[tuple[bool, bool | None]]) -> None:
-        claim = self.claim
         while not self._ended.is_set():
             asked_at = clock.boot_seconds()
             failpoint("lease.heartbeat")
-            row = own.execute(
-                _HEARTBEAT,
-                {
-                    "lease": float(self.terms.lease_seconds),
-                    "run_id": claim.run_id,
-                    "epoch": claim.epoch,
-                    "owner": claim.owner,
-                    "overdue": float(OVERDUE_SECONDS),
-                },
-            ).fetchone()
+            row = heartbeat(own, self.claim, self.terms)
             if row is None:
                 self.is_lost = True
                 return

@@ -5,15 +5,19 @@ missing from it. What the log reports as made and the state does not know can be
 or could have been begun in the last moment before the log breaks off, is in doubt.
 """
 
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
+from platform_api.core.sealing import SealBrokenError
 from platform_api.terraform.events import EventKind
 from platform_api.terraform.plan import PlanAction
 from platform_api.terraform.state import StateVersion
 from provisioning.models import LogLine, Run
 from provisioning.services.execution.records import state_newest
+
+logger = logging.getLogger(__name__)
 
 _MAKING = frozenset({PlanAction.CREATE, PlanAction.REPLACE})
 _CREATE = "create"
@@ -73,8 +77,15 @@ def remains_of(run_id: UUID, *, state: StateVersion | None) -> Remains:
 
 
 def remains_unseen(*, run_id: UUID, resource_id: UUID) -> tuple[str, ...]:
-    """Return the addresses of what a run's apply left whose end nobody saw, or may have left."""
-    content = state_newest(resource_id)
+    """Return the addresses of what a run's apply left whose end nobody saw, or may have left.
+
+    A run has to end also where its states cannot be opened any more, because their key is lost: log and plan tell then.
+    """
+    try:
+        content = state_newest(resource_id)
+    except SealBrokenError:
+        logger.exception("resource %s: its newest state cannot be opened", resource_id)
+        content = None
     return remains_of(run_id, state=None if content is None else StateVersion.parse(content)).addresses
 
 

@@ -27,6 +27,7 @@ from platform_api.idempotency.services.keys import IdempotencyInProgressError, i
 from platform_api.tenancy.models.roles import Right
 from platform_api.tenancy.selectors.projects import right_require
 from provisioning.models.generations import ENVIRONMENTS
+from provisioning.models.runs import RUN_FORMAT
 from provisioning.selectors.places import Place, PlaceUnknownError, place_get, place_project_get
 from provisioning.selectors.quotas import amounts_of
 from provisioning.selectors.shapes import (
@@ -98,6 +99,7 @@ class _Submission:
     parameters: dict[str, Any]
     decision: Decision
     connection_id: UUID
+    pool: str
     request_id: UUID
     resource_id: UUID
     run_id: UUID
@@ -182,6 +184,7 @@ def _judge(ask: NewResource, exchange: Exchange) -> _Submission:
         parameters=parameters,
         decision=decision,
         connection_id=target.pk,
+        pool=target.pool,
         request_id=new_id(),
         resource_id=new_id(),
         run_id=new_id(),
@@ -289,6 +292,7 @@ def _parameters(submission: _Submission) -> dict[str, Any]:
         "request_id": submission.request_id,
         "resource_id": submission.resource_id,
         "run_id": submission.run_id,
+        "run_format": RUN_FORMAT,
         "event_id": new_id(),
         "team_id": place.project.team_id,
         "project_id": place.project.pk,
@@ -296,6 +300,7 @@ def _parameters(submission: _Submission) -> dict[str, Any]:
         "offering_version_id": orderable.version_id,
         "plan_id": orderable.plan_id,
         "connection_id": submission.connection_id,
+        "pool": submission.pool,
         "name": ask.name,
         "kind": orderable.kind,
         "physical_name": physical_name_make(

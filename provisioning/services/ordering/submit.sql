@@ -85,8 +85,8 @@ run_row AS (
         offering_version_id, plan_id, parameters, pool, priority, not_before, worker_min_version, attempt, cancel_reason,
         steps, plan_digest, correlation_id, traceparent, created_at)
     SELECT %(run_id)s::uuid, %(resource_id)s::uuid, %(request_id)s::uuid, %(project_id)s::uuid, 'provision', 'pending', 1,
-        %(offering_version_id)s::uuid, %(plan_id)s::uuid, %(parameters)s::jsonb, 'default', 100, at, 1, 0, '', '[]', '',
-        %(correlation_id)s::text, %(traceparent)s::text, at
+        %(offering_version_id)s::uuid, %(plan_id)s::uuid, %(parameters)s::jsonb, %(pool)s::text, 100, at,
+        %(run_format)s::int, 0, '', '[]', '', %(correlation_id)s::text, %(traceparent)s::text, at
     FROM granted
 ),
 entries AS (

@@ -20,6 +20,7 @@ CONNECTION = {
     "host": "db.example.com",
     "port": "5432",
     "admin_url": URL,
+    "pool": "team-a",
     "is_active": "on",
 }
 """What is sent to make a connection."""

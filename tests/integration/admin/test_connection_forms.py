@@ -48,6 +48,7 @@ def test_a_connection_is_made_and_its_secret_is_sealed_and_never_shown(admin: Cl
         "tiers": ["development", "staging"],
         "endpoint": {"host": "db.example.com", "port": 5432},
         "is_active": True,
+        "pool": "team-a",
         "teams": ["shop"],
         "credentials_changed": True,
     }
@@ -63,7 +64,8 @@ def test_a_connection_keeps_its_secret_unless_another_is_given(admin: Client, or
     connection = orders.target
 
     def changed_to(**secret: str) -> HttpResponse:
-        form = {"tiers": ["production"], "teams": "", "host": "new.example.com", "port": "6000", **secret}
+        form = {"tiers": ["production"], "teams": "", "host": "new.example.com", "port": "6000", "pool": "default"}
+        form |= secret
         version = version_of(admin, connection)
         answer: HttpResponse = change(admin, "Connections", Prefix.CONNECTION, connection, version=version, **form)
         return answer
@@ -85,7 +87,7 @@ def test_a_connection_keeps_its_secret_unless_another_is_given(admin: Client, or
 
 def test_a_connection_is_changed_only_by_who_saw_it_as_it_is(admin: Client, orders: Orders) -> None:
     connection = orders.target
-    form = {"tiers": ["production"], "teams": "", "host": "new.example.com", "port": "6000"}
+    form = {"tiers": ["production"], "teams": "", "host": "new.example.com", "port": "6000", "pool": "default"}
     form |= {"is_active": "on", "version": version_of(admin, connection)}
     assert is_done(change(admin, "Connections", Prefix.CONNECTION, connection, **form))
     only_event("connection.changed", orders.people)
@@ -138,7 +140,8 @@ def test_a_connection_does_not_change_to_a_url_that_no_run_could_use(
     sound = {"postgres": URL, "valkey": VALKEY_URL}[kind]
     assert is_done(add(admin, "Connections", **{**CONNECTION, "kind": kind, "teams": "", "admin_url": sound}))
     connection = Connection.objects.get(slug="second")
-    form = {"tiers": ["production"], "teams": "", "host": "new.example.com", "port": "6000", "admin_url": url}
+    form = {"tiers": ["production"], "teams": "", "host": "new.example.com", "port": "6000", "pool": "default"}
+    form["admin_url"] = url
     form["version"] = version_of(admin, connection)
     before = contents()
     answer = change(admin, "Connections", Prefix.CONNECTION, connection, **form)

@@ -86,6 +86,7 @@ def test_a_change_says_what_was_and_what_is(people: People) -> None:
         "endpoint": {"host": "db.example.com", "port": 6543},
         "teams": [],
         "is_active": True,
+        "pool": "default",
     }
     assert event.after == {
         "kind": "postgres",
@@ -93,6 +94,7 @@ def test_a_change_says_what_was_and_what_is(people: People) -> None:
         "endpoint": {"host": "new.example.com", "port": 1},
         "teams": ["shop"],
         "is_active": True,
+        "pool": "default",
         "credentials_changed": False,
     }
 

@@ -5,20 +5,30 @@ from multiprocessing import get_context
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.db.models import DurationField, ExpressionWrapper, F
+from django.test.utils import CaptureQueriesContext
 
+from platform_api.audit.models import AuditEvent
+from platform_api.core.callers import system_caller
 from provisioning.models import Run
+from provisioning.models.runs import RUN_FORMAT
+from provisioning.services import intents
+from provisioning.services.execution import claims
+from provisioning.services.execution.carrying import run_carry_out
 from provisioning.services.execution.claims import (
     WORKER_VERSION,
     Claim,
     ClockTimestamp,
     LeaseTerms,
     run_claim,
+    run_event,
     seconds_from_now,
 )
+from provisioning.services.intents import run_make_missing
 from provisioning.states import RunStatus
 from tests import databases
-from tests.factories import Orders
+from tests.factories import Orders, run_of, worker_make
 from tests.integration.execution import claim_process
 from tests.integration.execution.facts import actions
 
@@ -89,6 +99,30 @@ def test_a_run_that_is_not_for_this_worker_now_is_left_alone(orders: Orders, dif
     assert (run.status, run.attempt) == (RunStatus.PENDING, 0)
 
 
+def test_workers_of_this_release_understand_what_it_writes() -> None:
+    assert WORKER_VERSION >= RUN_FORMAT
+
+
+@pytest.mark.django_db
+def test_a_worker_of_the_release_before_leaves_a_run_of_this_one_alone(
+    orders: Orders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A format was raised; the run is made from its request, as the dispatcher makes it."""
+    run = orders.provision()
+    run_carry_out(worker_make(), hint=run.pk)
+    ask = orders.deprovision_ask(run_of(run.pk).resource)
+    monkeypatch.setattr(intents, "RUN_FORMAT", WORKER_VERSION + 1)
+    made = run_make_missing(resource_id=ask.resource_id, caller=system_caller("tests"))
+    assert made is not None
+    assert claimed() is None
+    assert claimed(run_id=made) is None
+    assert run_of(made).status == RunStatus.PENDING
+    monkeypatch.setattr(claims, "WORKER_VERSION", WORKER_VERSION + 1)
+    newer = claimed()
+    assert newer is not None
+    assert newer.run_id == made
+
+
 @pytest.mark.django_db
 def test_a_worker_serves_each_of_its_pools(orders: Orders) -> None:
     run = orders.provision(pool="aws")
@@ -127,3 +161,34 @@ def test_a_run_that_somebody_has_locked_is_passed_over_without_waiting(
         assert claim is not None
         assert claim.run_id == free.pk
     assert claimed(run_id=locked.pk) is not None
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("traceparent", [f"00-{'4b' * 16}-{'1c' * 8}-01", ""])
+def test_a_claim_tells_of_itself_as_any_other_move_does(orders: Orders, traceparent: str) -> None:
+    run = orders.provision(traceparent=traceparent)
+    claim = claimed()
+    assert claim is not None
+    with claim.bound():
+        run_event(claim, claim.status, after={"attempt": 1, "epoch": claim.epoch, "worker": "me"})
+    by_claim, by_event = AuditEvent.objects.filter(object_id=run.pk).order_by("at", "id")
+    assert len(by_claim.trace_id) == len(by_event.trace_id) == 32
+    own = {"id", "at", "xid", *(() if traceparent else ("trace_id",))}
+    columns = [field.attname for field in AuditEvent._meta.concrete_fields if field.attname not in own]
+    assert {name: getattr(by_claim, name) for name in columns} == {name: getattr(by_event, name) for name in columns}
+
+
+@pytest.mark.django_db
+def test_of_several_pools_the_more_urgent_run_is_claimed_first(orders: Orders) -> None:
+    later, urgent = orders.provision(pool="default"), orders.provision(pool="team-a", priority=10)
+    assert claimed(pools=[]) is None
+    taken = [claimed(pools=["default", "team-a"]) for _ in range(2)]
+    assert [claim.run_id for claim in taken if claim] == [urgent.pk, later.pk]
+
+
+@pytest.mark.django_db
+def test_a_claim_is_one_statement(orders: Orders) -> None:
+    run = orders.provision()
+    with CaptureQueriesContext(connection) as queries:
+        assert claimed(run_id=run.pk) is not None
+    assert len(queries) == 1

@@ -145,12 +145,17 @@ def test_it_survives_the_loss_of_all_its_connections(
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_backend_pid()")
         (own,) = cursor.fetchone() or (0,)
+    others = "FROM pg_stat_activity WHERE datname = %s AND pid <> %s"
     with databases.superuser() as server:
-        cut = server.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND pid <> %s",
-            [committing_database, own],
-        ).fetchall()
-    assert len(cut) == 2  # the one that it listens with, and the one that it works with
+
+        def are_all_there() -> bool:
+            """Of hints: the one that it listens with, and the one that it works with; of the reconciler: its two."""
+            row = server.execute(f"SELECT count(*) {others}", [committing_database, own]).fetchone()
+            return row == (4,)
+
+        wait_until(are_all_there)
+        server.execute(f"SELECT pg_terminate_backend(pid) {others}", [committing_database, own])
+        wait_until(are_all_there, seconds=30)
     wait_until(lambda: bool(listeners(committing_database) - before), seconds=30)
     second = order(committed_orders)
     wait_until(lambda: hinted(second, queue))

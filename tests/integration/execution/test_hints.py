@@ -3,6 +3,8 @@
 import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +20,7 @@ from platform_api.embedded.servers import ServerName, servers_running
 from provisioning.hints import TASK, hints_send
 from provisioning.models import Run
 
+SLOTS = {"default": 3}
 BOUND_SECONDS = 30
 """Far above the broker's socket timeout of 2 s, far below the 40 s and more that sends block for without it."""
 
@@ -49,7 +52,7 @@ def sent(number: int, url: str) -> int:
         app = spoken_to(url)
         app.set_current()
         try:
-            answers.append(hints_send(Run(pk=new_id()) for _ in range(number)))
+            answers.append(hints_send((Run(pk=new_id()) for _ in range(number)), slots=SLOTS))
         except BaseException as error:  # noqa: BLE001 - whatever it is, the test shows it
             answers.append(error)
         finally:
@@ -96,11 +99,47 @@ def test_a_broker_that_freezes_between_two_hints_breaks_nothing_either(broker: s
     with redis.Redis.from_url(broker) as client:
         pid = int(client.info("server")["process_id"])
     app = spoken_to(broker)
-    assert hints_send([Run(pk=new_id())]) == 1
+    assert hints_send([Run(pk=new_id())], slots=SLOTS) == 1
     os.kill(pid, signal.SIGSTOP)
     try:
-        assert hints_send([Run(pk=new_id()), Run(pk=new_id())]) == 0
+        assert hints_send([Run(pk=new_id()), Run(pk=new_id())], slots=SLOTS) == 0
     finally:
         os.kill(pid, signal.SIGCONT)
-    assert hints_send([Run(pk=new_id())]) == 1  # and it is found again
+    assert hints_send([Run(pk=new_id())], slots=SLOTS) == 1  # and it is found again
     app.close()
+
+
+def test_hints_that_nobody_follows_do_not_pile_up(broker: str) -> None:
+    app = spoken_to(broker)
+    again = [Run(pk=new_id()) for _ in range(2)]
+    for run in again:
+        run.is_hinted_again = True
+    with redis.Redis.from_url(broker) as client:
+        assert hints_send([Run(pk=new_id()) for _ in range(2)], slots=SLOTS) == 2
+        for _ in range(3):
+            assert hints_send(again, slots=SLOTS) == 2
+        assert client.llen("runs") == SLOTS["default"]
+        client.flushall()  # as a broker that forgot
+        assert hints_send(again, slots=SLOTS) == 2
+        assert client.llen("runs") == 2
+    app.close()
+
+
+def test_a_hint_waits_in_the_queue_of_its_pool(broker: str) -> None:
+    app = spoken_to(broker)
+    assert hints_send([Run(pk=new_id(), pool="team-a"), Run(pk=new_id())], slots={**SLOTS, "team-a": 1}) == 2
+    with redis.Redis.from_url(broker) as client:
+        assert (client.llen("runs.team-a"), client.llen("runs")) == (1, 1)
+    app.close()
+
+
+def test_a_worker_takes_from_the_queues_of_its_pools_and_from_no_other() -> None:
+    answer = subprocess.run(
+        (sys.executable, "-c", "from platform_api.celery import app; print(sorted(app.amqp.queues.consume_from))"),
+        cwd=Path(__file__).parents[3],
+        env={**os.environ, "SLIPWAY_WORKER_POOLS": "team-a,cloud"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert answer.stdout.strip() == "['runs.cloud', 'runs.team-a']"

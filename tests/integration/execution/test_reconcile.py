@@ -15,6 +15,7 @@ from provisioning.models import ProvisioningRequest, Resource, Run
 from provisioning.services import reaping
 from provisioning.services.execution.carrying import run_carry_out
 from provisioning.services.execution.claims import (
+    RELEASED,
     Claim,
     ClockTimestamp,
     LeaseLostError,
@@ -307,47 +308,49 @@ def test_a_run_that_cannot_be_settled_stops_no_other(
 @rolled_back
 def test_hints_never_exceed_the_slots_until_they_are_old(orders: Orders) -> None:
     runs = [orders.provision() for _ in range(5)]
-    first = runs_to_hint(slots=3)
+    first = runs_to_hint(slots={"default": 3})
     assert [run.pk for run in first] == [run.pk for run in runs[:3]]
-    assert runs_to_hint(slots=3) == []
-    assert [run.pk for run in runs_to_hint(slots=4)] == [runs[3].pk]  # one slot more, one hint more
-    claimed(runs[0])  # its slot is free again
-    assert [run.pk for run in runs_to_hint(slots=4)] == [runs[4].pk]
+    assert runs_to_hint(slots={"default": 3}) == []
+    assert [run.pk for run in runs_to_hint(slots={"default": 4})] == [runs[3].pk]  # one slot more, one hint more
+    claim = claimed(runs[0])  # a worker has it, so its slot is taken still
+    assert runs_to_hint(slots={"default": 4}) == []
+    run_move(claim, RunStatus.ERRORED, **RELEASED)  # and now it is free again
+    assert [run.pk for run in runs_to_hint(slots={"default": 4})] == [runs[4].pk]
 
 
 @rolled_back
 def test_a_hint_that_nobody_followed_is_repeated(orders: Orders) -> None:
     run = orders.provision()
-    assert len(runs_to_hint(slots=1)) == 1
+    assert len(runs_to_hint(slots={"default": 1})) == 1
     Run.objects.filter(pk=run.pk).update(hinted_at=F("hinted_at") - timedelta(seconds=HINT_SECONDS - 1))
-    assert runs_to_hint(slots=1) == []
+    assert runs_to_hint(slots={"default": 1}) == []
     Run.objects.filter(pk=run.pk).update(hinted_at=F("hinted_at") - timedelta(seconds=1.001))
-    assert [each.pk for each in runs_to_hint(slots=1)] == [run.pk]
+    assert [each.pk for each in runs_to_hint(slots={"default": 1})] == [run.pk]
 
 
 @rolled_back
 def test_no_hint_is_sent_for_a_run_whose_time_has_not_come(orders: Orders) -> None:
     run = orders.provision()
     Run.objects.filter(pk=run.pk).update(not_before=ClockTimestamp() + timedelta(hours=1))
-    assert runs_to_hint(slots=5) == []
+    assert runs_to_hint(slots={"default": 5}) == []
 
 
 @rolled_back
 def test_a_run_that_failed_for_now_is_hinted_at_when_its_time_comes(orders: Orders) -> None:
     """Its old hint is spent: it counts for nothing and holds nothing back."""
     run = orders.provision()
-    runs_to_hint(slots=1)
+    runs_to_hint(slots={"default": 1})
     claim = claimed(run)
     run_move(claim, RunStatus.PENDING, lease_owner=None, lease_until=None, deadline=None)
     Run.objects.filter(pk=run.pk).update(hinted_at=F("hinted_at") - timedelta(seconds=HINT_SECONDS + 1))
-    assert [each.pk for each in runs_to_hint(slots=1)] == [run.pk]
+    assert [each.pk for each in runs_to_hint(slots={"default": 1})] == [run.pk]
 
 
 @rolled_back
 def test_the_more_urgent_run_is_hinted_at_first(orders: Orders) -> None:
     orders.provision(priority=100)
     urgent = orders.provision(priority=10)
-    assert [run.pk for run in runs_to_hint(slots=1)] == [urgent.pk]
+    assert [run.pk for run in runs_to_hint(slots={"default": 1})] == [urgent.pk]
 
 
 @rolled_back

@@ -258,3 +258,19 @@ def test_the_newest_state_is_the_newest_claims_whatever_the_clock_of_its_host_sa
     content = state_newest(run.resource_id)
     assert content is not None
     assert json.loads(content)["serial"] == late.serial
+
+
+def test_a_run_whose_states_cannot_be_opened_any_more_can_still_be_given_up(
+    orders: Orders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = orders.provision()
+    killed(run, after=3)
+    Run.objects.filter(pk=run.pk).update(attempt=MAX_ATTEMPTS + MAX_RECOVERIES)
+
+    def broken(_sealed: bytes, *, place: str) -> bytes:
+        raise sealing.SealBrokenError(place)
+
+    monkeypatch.setattr(sealing, "unseal", broken)
+    assert reconcile() == 1
+    assert run_of(run.pk).status == RunStatus.ERRORED
+    assert failure_of(run)["objects_left"] == [FIRST, SECOND, THIRD]

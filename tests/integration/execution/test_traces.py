@@ -25,6 +25,8 @@ TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 NO_RUN = "00000000-0000-7000-8000-000000000000"
 TRACEPARENT = f"00-{TRACE}-00f067aa0ba902b7-01"
 
+SLOTS = {"default": 10}
+
 
 def test_all_that_follows_from_an_order_belongs_to_its_trace(orders: Orders) -> None:
     with correlation.bound("tests", traceparent=TRACEPARENT):
@@ -47,7 +49,7 @@ def test_a_hint_carries_the_exchange_and_the_trace(orders: Orders) -> None:
     app = Celery("tests", set_as_current=True)
     app.config_from_object({**settings.CELERY, "broker_url": url})
     try:
-        assert hints_send(runs_to_hint(slots=10)) == 1
+        assert hints_send(runs_to_hint(slots=SLOTS), slots=SLOTS) == 1
     finally:
         app.close()
         slipway.set_current()

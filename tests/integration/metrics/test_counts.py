@@ -116,9 +116,9 @@ def test_a_hint_that_the_broker_does_not_take_is_a_failure_and_a_repeated_one_ha
     run = committed_orders.provision()
 
     def sweep() -> None:
-        due = runs_to_hint(slots=9)
+        due = runs_to_hint(slots={"default": 9})
         assert [each.pk for each in due] == [run.pk]
-        sent = hints_send(due)
+        sent = hints_send(due, slots={"default": 9})
         metrics.hints_sent(due[:sent], seconds=0.5)
         runs_unhint(due[sent:])
 

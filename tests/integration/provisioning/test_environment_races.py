@@ -272,8 +272,13 @@ def test_runs_of_lost_workers_are_settled_while_others_end_and_order_in_the_same
     Run.objects.filter(resource__in=[each.pk for each in lost]).update(
         lease_until=clock.now() - timedelta(seconds=1), attempt=MAX_ATTEMPTS
     )
-    acts = [reconcile, reconcile, *(lambda db=db: carry_out(db, port=60) for db in worked)]
-    at_once(6, lambda index: acts[index]() if index < 4 else put(house, address(f"more-{index}")))  # type: ignore[operator]  # of several kinds
+
+    def act(index: int) -> object:
+        if index < 2:
+            return reconcile()
+        return carry_out(worked[index - 2], port=60) if index < 4 else put(house, address(f"more-{index}"))
+
+    at_once(6, act)
     for environment in environments[:2]:
         assert look(house, environment)["status"] == "failed"
         assert statuses(house, environment) == dict.fromkeys(trio.NAMES, "deprovisioned")

@@ -124,6 +124,7 @@ def stored(claimed: Claim) -> list[dict[str, Any]]:
     return lines
 
 
+@pytest.mark.timeout(300)  # 800 connections take their time where others want the machine, too
 def test_forty_readers_who_drop_twenty_times_each_see_exactly_the_stored_log(house: House, server: Server) -> None:
     resource, _ = requested(house)
     writer = Writer(claim(resource))

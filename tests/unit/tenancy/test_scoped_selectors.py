@@ -32,11 +32,16 @@ EVERYBODYS = {
     "events_of_story": "page of an overseer",
     "events_readable": "narrowed by audit_scope, which takes the caller",
     "project_named": "narrows lists of the API, which begin with the caller",
+    "lines_of": "the doctor, a command of the platform",
     "quota_reconcile": "command of the platform",
     "requests_listed": "lists of overseers",
+    "requests_unbegun": "the doctor, a command of the platform",
     "resources_listed": "lists of overseers",
+    "run_id_known": "the doctor, a command of the platform",
+    "run_is_final": "the doctor, a command of the platform",
     "run_log": "page of an overseer",
     "runs_told": "lists of overseers",
+    "runs_unfinished": "the doctor, a command of the platform",
     "trust_rule_for": "recognizes a CI job, before there is a caller",
     "_lines_after": "lines of a run that log_lines_after is given",
     "_shown": "what of tokens is ever shown; tokens_visible narrows it",
@@ -67,8 +72,8 @@ class Use:
 def parsed(room: str) -> Iterator[tuple[str, ast.Module]]:
     """Return every file of the rooms of this name."""
     for app in ROOMS:
-        for file in (ROOT / app / room).glob("*.py"):
-            yield f"{app}/{room}/{file.name}", ast.parse(file.read_text(encoding="utf-8"))
+        for file in (ROOT / app / room).rglob("*.py"):
+            yield str(file.relative_to(ROOT)), ast.parse(file.read_text(encoding="utf-8"))
 
 
 def uses(room: str) -> Iterator[Use]:
