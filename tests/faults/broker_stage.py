@@ -64,7 +64,9 @@ class Broker:
             """,
             PROJECT,
         )
-        created = [entry for entry in self.stage.cloud.entries() if entry["effect"] == "create"]
+        created = [
+            entry for entry in self.stage.cloud.entries() if entry["effect"] == "create" and PROJECT in entry["name"]
+        ]
         names = [(entry["kind"], entry["name"]) for entry in created]
         if ends.count("completed") != waiting or len(applied) != waiting or len(names) != len(set(names)):
             self.failures.append(
