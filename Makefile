@@ -10,7 +10,7 @@ OFFLINE := DJANGO_SETTINGS_MODULE=platform_api.settings.test DATABASE_URL=postgr
 LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format hostile fuzz clients bench up down status lock openapi openapi-changes compose-secrets compose-smoke clean
+.PHONY: help install demo test lint format hostile faults fault-mutants fuzz clients bench up down status lock openapi openapi-changes compose-secrets compose-smoke clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -48,6 +48,12 @@ format: $(INSTALLED) ## Mend what the linters can mend
 
 hostile: $(INSTALLED) ## Attack a stack with hostile values, bodies, addresses and headers; SHORT=1 takes a sample
 	$(BIN)/python -m tests.hostile
+
+faults: $(INSTALLED) ## Break a stack in every way, and prove that no promise is broken; SEED=2, SHORT=1, STAGES="directed random"
+	$(BIN)/python -m tests.faults
+
+fault-mutants: $(INSTALLED) ## Put bugs into a stack, and prove that make faults catches each of them
+	$(BIN)/python -m tests.faults mutants
 
 fuzz: $(INSTALLED) ## Fuzz a stack from its OpenAPI document, then play 200 lives against the model of it
 	$(BIN)/python -m tests.fuzz

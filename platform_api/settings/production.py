@@ -21,6 +21,9 @@ for name, issuers in {
         msg = f"{name} names an issuer without TLS; its keys could be anybody's."
         raise ImproperlyConfigured(msg)
 
+if env.is_given("SLIPWAY_FAILPOINTS"):
+    raise ImproperlyConfigured("SLIPWAY_FAILPOINTS lets files stop and break this process; it is for tests alone.")
+
 LOGGING = logs(is_json=True, level=env.text("SLIPWAY_LOG_LEVEL", default="INFO"))
 
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")

@@ -19,6 +19,7 @@ from catalog.selectors.outdated import outdated_of
 from platform_api.core.callers import Caller
 from platform_api.core.conditions import WHATEVER, Seen
 from platform_api.core.errors import RequestRefusedError, SlipwayError
+from platform_api.core.failpoints import failpoint
 from platform_api.core.http.conditions import IF_MATCH, IF_NONE_MATCH, seen_of, shown, tag_of
 from platform_api.core.http.document.headers import OUTDATED
 from platform_api.core.http.document.operations import Parameter, Raises, operation
@@ -298,7 +299,9 @@ class RequestList(ListView):
         seconds, body = wait_seconds(request), body_of(request.data)
         seen = seen_of(request, prefix=Prefix.RESOURCE)
         answer = submit(body, exchange_of(request, route="requests", body=request.data, seen=seen))
-        return answer_response(answer, request=request, seconds=seconds)
+        response = answer_response(answer, request=request, seconds=seconds)
+        failpoint("api.before_answer")
+        return response
 
 
 class RequestDetail(APIView):

@@ -12,6 +12,7 @@ from platform_api.audit.models import Outcome
 from platform_api.audit.services.events import event_record
 from platform_api.core import correlation
 from platform_api.core.callers import Caller
+from platform_api.core.failpoints import failpoint
 from provisioning import metrics
 from provisioning.models import Run
 from provisioning.services.execution.adoption import WORKER_LOST
@@ -69,6 +70,7 @@ def run_reap(*, run_id: UUID, resource_id: UUID, caller: Caller) -> bool:
             return False
         with correlation.bound(lost.correlation_id, traceparent=lost.traceparent):
             logger.warning("run %s: its worker %s is lost", lost.pk, lost.lease_owner)
+            failpoint("reaper.in_transaction")
             metrics.lease_lost(lost.status)
             _settle(replace(caller, correlation_id=lost.correlation_id), lost)
     return True

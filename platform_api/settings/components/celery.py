@@ -21,6 +21,7 @@ def celery() -> dict[str, Any]:
             "max_retries": 0,  # of a connect within one send; the default pauses 2 s and tries again
         },
         "broker_connection_retry_on_startup": True,
+        "broker_connection_max_retries": None,  # for ever: the default ends the worker after a hundred
         "task_acks_late": False,
         "task_ignore_result": True,
         "task_serializer": "json",

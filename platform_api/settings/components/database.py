@@ -11,6 +11,10 @@ from platform_api.settings import env
 STATEMENT_TIMEOUT_MS = 30_000
 """A query of the API or a worker that takes longer is a fault; migrations are not held to it."""
 
+IDLE_IN_TRANSACTION_MS = 60_000
+"""A process that is frozen or cut off in a transaction holds its locks for so long at most: else nobody could take its
+run from it before TCP gives up, which takes hours."""
+
 
 def _database(variable: str, *, engine: str, options: dict[str, Any]) -> dict[str, Any]:
     try:
@@ -42,7 +46,7 @@ def databases() -> dict[str, dict[str, Any]]:
         # Rows are looked up one by one, and lie in memory or on disks that do not turn: to go by an index costs hardly
         # more than to go on. By the usual four times as much, tables of some pages were read whole by each order.
         "options": "-c plan_cache_mode=force_generic_plan -c max_parallel_workers_per_gather=0 -c random_page_cost=1.1"
-        f" -c statement_timeout={STATEMENT_TIMEOUT_MS}",
+        f" -c statement_timeout={STATEMENT_TIMEOUT_MS} -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_MS}",
         "application_name": env.text("SLIPWAY_PROCESS_NAME", default="slipway"),
         # Whose rows there are where no call has said so: everybody's for workers and commands, nobody's in the API.
         "row_scope": env.text("SLIPWAY_ROW_SCOPE", default="nothing", choices=("nothing", "all")),

@@ -14,6 +14,7 @@ from django.core.management.base import BaseCommand
 from django.db import DatabaseError, close_old_connections, connection
 
 from platform_api.core.connections import connect_apart
+from platform_api.core.failpoints import failpoint
 from platform_api.core.locks import Turns
 from platform_api.core.metrics_listener import listener_start
 from provisioning import metrics
@@ -87,6 +88,8 @@ class Command(BaseCommand):
             while not self._stopping.is_set():
                 close_old_connections()
                 due, marked_at = runs_to_hint(slots=slots), time.monotonic()
+                if due:
+                    failpoint("dispatcher.after_notify")
                 sent = hints_send(due, slots=slots)
                 metrics.hints_sent(due[:sent], seconds=time.monotonic() - marked_at)
                 if untold := due[sent:]:

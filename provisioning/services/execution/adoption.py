@@ -15,8 +15,11 @@ WORKER_LOST = "worker_lost"
 GIVEN_UP = "given_up"
 """Failure code of a run that a platform admin ended from outside."""
 
-UNSEEN_ENDS = frozenset({WORKER_LOST, GIVEN_UP, "canceled", "internal_error", "run_silent", "run_timed_out"})
-"""Failure codes of ends at which Terraform may not have had the time to write down what it had made."""
+UNSEEN_ENDS = frozenset(
+    {WORKER_LOST, GIVEN_UP, "canceled", "internal_error", "run_silent", "run_timed_out"}
+    | {"terraform_killed", "terraform_broke", "worker_disk_full"}
+)
+"""Failure codes of ends at which Terraform may not have had the time, or the room, to write down what it had made."""
 
 
 def is_in_doubt(resource_id: UUID) -> bool:

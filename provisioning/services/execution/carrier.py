@@ -10,6 +10,7 @@ from django.db.models import F
 
 from platform_api.core import sealing
 from platform_api.core.errors import SlipwayError
+from platform_api.core.failpoints import failpoint
 from platform_api.terraform.client import (
     NO_IMPORTS,
     AppliedRun,
@@ -20,6 +21,7 @@ from platform_api.terraform.client import (
     Watch,
 )
 from platform_api.terraform.errors import Failure, failure_of
+from platform_api.terraform.events import Event
 from platform_api.terraform.spec import Template
 from platform_api.terraform.state import StateVersion
 from provisioning.dispatch import runs_notify
@@ -116,6 +118,7 @@ class Carrier:
             template: Template = self.worker.templates.template_of(facts.version)
             spec = spec_make(facts, credentials, template=template)
         with self.worker.client.prepare(spec) as prepared:
+            failpoint("worker.after_prepare")
             if prepared.recovered is not None:
                 self._keep_state(prepared.recovered)
             imports = self._recover(facts, prepared) if self.claim.has_applied else NO_IMPORTS
@@ -211,6 +214,7 @@ class Carrier:
                 self._end(WOULD_LOSE_DATA)
                 return None
             sealed = sealing.seal(planned.plan, place=f"plan_file/{self.claim.run_id}/{planned.digest}")
+        failpoint("worker.before_plan_stored")
         self.lease.ride(lambda: self._confirm(facts, planned.digest, sealed, steps=summary.steps, shown=shown))
         self.status, self.has_applied, self.has_touched = RunStatus.APPLYING, True, True
         return planned
@@ -221,6 +225,7 @@ class Carrier:
             run_move(self.claim, RunStatus.PLANNED, **shown)
             self._keep_plan(digest, sealed)
             run_move(self.claim, RunStatus.CONFIRMED)
+            failpoint("worker.between_gate_and_apply")
             credentials_try(self.claim)
             run_move(
                 self.claim,
@@ -234,6 +239,7 @@ class Carrier:
         """Apply, and end the run."""
         with self.story.step("apply"):
             applied = prepared.apply(digest=planned.digest, watch=self._watch(facts.timeouts["apply_seconds"]))
+            failpoint("worker.after_terraform")
             if applied.state is not None:
                 self._keep_state(applied.state)
         if applied.ending is RunEnding.SUCCEEDED:
@@ -254,6 +260,7 @@ class Carrier:
 
     def _applied(self, to: RunStatus, **changes: Any) -> None:
         self.lease.ride(lambda: run_applied(self.claim, status=to, steps=self.story.steps, **changes))
+        failpoint("worker.after_finish")
 
     def _unplanned(self, planned: PlannedRun) -> None:
         failure = planned.failure
@@ -337,10 +344,14 @@ class Carrier:
         return Watch(
             deadline_seconds=seconds,
             silence_seconds=SILENCE_SECONDS,
-            on_event=self.story.hear,
+            on_event=self._hear,
             on_state=self._keep_state,
             should_stop=self._should_stop,
         )
+
+    def _hear(self, event: Event) -> None:
+        failpoint("worker.in_apply" if self.status is RunStatus.APPLYING else "worker.in_plan")
+        self.story.hear(event)
 
     def _should_stop(self) -> bool:
         """Tell whether to stop; asked four times a second, also while Terraform says nothing."""
@@ -353,6 +364,7 @@ class Carrier:
         self.lease.ride(
             lambda: state_store(self.claim, lineage=state.lineage, serial=state.serial, content=state.content)
         )
+        failpoint("worker.after_state")
 
     def _keep_plan(self, digest: str, sealed: bytes) -> None:
         """Keep the plan, in the transaction whose move is the fence; it takes the place of an earlier attempt's."""

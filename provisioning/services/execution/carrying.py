@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from platform_api.core.failpoints import failpoint
 from provisioning import metrics
 from provisioning.services.execution.carrier import Carrier
 from provisioning.services.execution.claims import Claim, LeaseLostError, run_claim
@@ -21,6 +22,7 @@ def run_carry_out(worker: Worker, *, hint: UUID | None) -> UUID | None:
     4. A lost lease ends the work at once, and of the run nothing is written any more: it is another's. That this worker
        has been overtaken is told. An unforeseen exception ends the run as ``internal_error``, and is raised.
     """
+    failpoint("worker.after_hint")
     if not worker.admission.is_open():
         if hint is not None:
             run_unhint(hint)
@@ -29,6 +31,7 @@ def run_carry_out(worker: Worker, *, hint: UUID | None) -> UUID | None:
     if claim is None:
         return None
     with claim.bound(), Lease(claim, worker.terms) as lease:
+        failpoint("worker.after_claim")
         carrier = Carrier(claim=claim, lease=lease, worker=worker)
         try:
             carrier.carry()

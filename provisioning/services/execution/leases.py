@@ -20,6 +20,7 @@ from django.db import InterfaceError, OperationalError, connection
 
 from platform_api.core import clock
 from platform_api.core.connections import connect_apart
+from platform_api.core.failpoints import failpoint
 from provisioning.services.execution.claims import Claim, LeaseLostError, LeaseTerms
 
 logger = logging.getLogger(__name__)
@@ -132,6 +133,7 @@ class Lease:
     def _beat_on(self, own: psycopg.Connection[tuple[bool, bool | None]]) -> None:
         while not self._ended.is_set():
             asked_at = clock.boot_seconds()
+            failpoint("lease.heartbeat")
             row = heartbeat(own, self.claim, self.terms)
             if row is None:
                 self.is_lost = True

@@ -21,6 +21,7 @@ from django.db import transaction
 
 from governance.services.quotas import quota_change, quota_commit
 from platform_api.core.callers import Caller
+from platform_api.core.failpoints import failpoint
 from provisioning import metrics
 from provisioning.dispatch import runs_notify
 from provisioning.models import Resource, Run
@@ -106,6 +107,7 @@ def run_applied(claim: Claim, *, status: RunStatus, outputs: Mapping[str, Any], 
             )
         run_make_missing(resource_id=run.resource_id, caller=caller)
         runs_notify()
+        failpoint("worker.in_finish")
     environment_follow(environment_id=run.resource.environment_id, caller=caller)
 
 

@@ -202,5 +202,12 @@ def objects_left(state: TerraformState | None, journal: Sequence[JournalEntry] =
         journal: What the apply told of each object.
     """
     known = () if state is None else state.addresses
-    doubtful = (entry.address for entry in journal if entry.status is StepStatus.STARTED)
+    there = frozenset() if state is None else state.instances
+    # What is done may be missing from the state, too, where there was no room, or no time, to write it down.
+    doubtful = (
+        entry.address
+        for entry in journal
+        if entry.status is StepStatus.STARTED
+        or (entry.status is StepStatus.COMPLETE and entry.action == "create" and entry.address not in there)
+    )
     return tuple(dict.fromkeys((*known, *doubtful)))

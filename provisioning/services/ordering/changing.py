@@ -16,6 +16,7 @@ from governance.models.quotas import POINTS
 from governance.services.policies import Decision
 from governance.services.quotas import QuotaExceededError, quota_change
 from platform_api.core.errors import ConflictError, RequestRefusedError
+from platform_api.core.failpoints import failpoint
 from platform_api.core.ids import Prefix, show
 from platform_api.idempotency.services.keys import StoredAnswer, answer_keep, key_claim
 from platform_api.tenancy.models.roles import Right
@@ -118,6 +119,7 @@ def change_accept(write: Callable[[], ProvisioningRequest], *, exchange: Exchang
             request = write()
             run_make_missing(resource_id=request.resource_id, caller=exchange.caller)
             runs_notify()
+            failpoint("api.after_insert")
             answer = _answer(request, exchange)
             stored = StoredAnswer(status=202, location=answer.location, body=answer.body)
             answer_keep(exchange.order_key, stored)

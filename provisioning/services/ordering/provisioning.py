@@ -18,6 +18,7 @@ from governance.services.quotas import quota_findings
 from platform_api.core import clock, row_scope, tracing
 from platform_api.core.callers import Caller
 from platform_api.core.errors import ConflictError, RequestRefusedError, UnavailableError
+from platform_api.core.failpoints import failpoint
 from platform_api.core.ids import Prefix, new_id, show
 from platform_api.core.keeping import Kept
 from platform_api.core.shapes import Cost
@@ -140,6 +141,7 @@ def _order(ask: NewResource, exchange: Exchange) -> Answer:
         tenant = submission.place.tenant
         body = _execute(submission)
         if body is not None:
+            failpoint("api.after_commit")
             location, outdated = request_url(submission.request_id), submission.orderable.outdated
             return Answer(body=body.encode(), location=location, outdated=outdated)
         repeated = answer_repeated(exchange)
