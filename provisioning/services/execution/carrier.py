@@ -177,10 +177,11 @@ class Carrier:
             self._keep_state(applied.state)
         if applied.ending is RunEnding.SUCCEEDED:
             return True
+        left = objects_left(applied.state, applied.journal)
         if applied.failure is not None:
-            self._fail(applied.failure)
+            self._fail_or_retry(applied.failure, left=left)
         else:
-            self._interrupted(applied.ending, left=())
+            self._interrupted(applied.ending, left=left)
         return False
 
     def _plan(self, facts: RunFacts, prepared: PreparedRun, imports: Mapping[str, str]) -> PlannedRun | None:

@@ -274,3 +274,21 @@ def test_a_run_whose_states_cannot_be_opened_any_more_can_still_be_given_up(
     assert reconcile() == 1
     assert run_of(run.pk).status == RunStatus.ERRORED
     assert failure_of(run)["objects_left"] == [FIRST, SECOND, THIRD]
+
+
+def test_a_deprovision_whose_taking_over_fails_for_now_is_tried_again_and_then_lists_what_is_left(
+    orders: Orders,
+) -> None:
+    run = orders.provision()
+    killed(run, after=3)
+    Run.objects.filter(pk=run.pk).update(attempt=MAX_ATTEMPTS + MAX_RECOVERIES)
+    reconcile()
+    gone = orders.deprovision(run_of(run.pk).resource)
+    half = Script(apply_ending=RunEnding.FAILED, apply_failure=DOWN, ends_after=2)
+    run_carry_out(worker_make(half), hint=gone.pk)
+    back = run_of(gone.pk)
+    assert (back.status, back.failure, back.resource.status) == (RunStatus.PENDING, None, ResourceStatus.DEGRADED)
+    Run.objects.filter(pk=gone.pk).update(not_before=ClockTimestamp(), attempt=MAX_ATTEMPTS - 1)
+    run_carry_out(worker_make(half), hint=gone.pk)
+    assert (run_of(gone.pk).status, run_of(gone.pk).resource.status) == (RunStatus.ERRORED, ResourceStatus.DEGRADED)
+    assert failure_of(gone)["objects_left"] == [FIRST, SECOND]
