@@ -24,8 +24,8 @@ from benchmarks.rounds import IS_SHORT
 from benchmarks.stack import Json, Stack, stack_run
 from platform_api.embedded.folder import CHECKOUT
 
-LIVE, FINISHED = (400, 2_000) if IS_SHORT else (20_000, 1_000_000)
-CLAIMERS, CLAIM_PAIRS, CLAIM_SECONDS = (2, 1, 0.3) if IS_SHORT else (8, 7, 2.0)
+LIVE, FINISHED = (2_000, 2_000) if IS_SHORT else (20_000, 1_000_000)
+CLAIMERS, CLAIM_PAIRS, CLAIM_SECONDS = (2, 1, 0.2) if IS_SHORT else (8, 7, 2.0)
 FEW, MANY, LAG_PAIRS, LAGS = (10, 100, 1, 10) if IS_SHORT else (10, 10_000, 5, 200)
 LEASED, BEAT_ROUNDS, BEAT_SECONDS, BEAT_INTERVAL = (50, 1, 1.0, 15.0) if IS_SHORT else (1_000, 3, 15.0, 15.0)
 """As many runs as are worked on, and how often each worker says that it lives: a quarter of the usual lease."""

@@ -103,9 +103,11 @@ def test_a_rolling_restart_with_twenty_runs_live_fails_none_and_doubles_none(
     ends = ("run.applied", "run.planned_and_finished")
     assert [sum(each in ends for each in actions) for actions in told.values()] == [1] * RUNS
     with live_stack.control() as control:
+        # Handing over costs no attempt; a server whose catalog was locked for long may have cost one, and says so.
         rows = control.execute(
-            "SELECT max(attempt) FROM run WHERE project_id = (SELECT id FROM project WHERE slug = 'rolling')"
+            "SELECT count(*) FROM run WHERE project_id = (SELECT id FROM project WHERE slug = 'rolling')"
+            " AND attempt - 1 <> (SELECT count(*) FROM log_line WHERE run_id = run.id AND line LIKE '%Tried again%')"
         )
-        assert rows.fetchone() == (1,)
+        assert rows.fetchone() == (0,)
     assert all(live_stack.fleet_has(live_stack.physical_name(request)) == (True, True) for request in requests)
     assert "Every quota equals the sum of its ledger" in live_stack.manage("quota_check")

@@ -76,6 +76,7 @@ class Person:
         self.http = httpx.Client(
             base_url=f"{stage.api_url}/api/v1", headers=headers, timeout=httpx.Timeout(10, connect=2), trust_env=False
         )
+        stage.afterwards(self.http.close)
 
     def provision(
         self,

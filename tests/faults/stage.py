@@ -15,7 +15,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +80,7 @@ class Stage:
         self._entries: dict[str, str] = {}
         self._keeper = Keeper([])
         self._control = threading.local()
+        self._afterwards = ExitStack()
 
     @property
     def api_url(self) -> str:
@@ -120,12 +121,17 @@ class Stage:
 
     def down(self) -> None:
         """End everything, and remove all files."""
+        self._afterwards.close()
         self._keeper.stop()
         for name in reversed(self.running):  # servers were started first
             self.running[name].end()
         processes_end(marked_processes(self.name), ())
         shutil.rmtree(copy_home(self.name), ignore_errors=True)
         shutil.rmtree(self.home, ignore_errors=True)
+
+    def afterwards(self, close: Callable[[], object]) -> None:
+        """Have something that holds on to the stage let go of it when it ends."""
+        self._afterwards.callback(close)
 
     def manage(self, *words: str) -> str:
         """Run a management command as the owner of the tables."""

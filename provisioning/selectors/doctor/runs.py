@@ -14,6 +14,7 @@ from django.db.models.functions import JSONObject, Now
 
 from platform_api.audit.models import AuditEvent
 from platform_api.core.ids import Prefix, show
+from platform_api.core.literals import literals
 from provisioning.models import LogLine, Run
 from provisioning.models.runs import RUN_FORMAT
 from provisioning.selectors.doctor.findings import Finding, Holder, Verdict
@@ -54,7 +55,7 @@ def runs_unfinished() -> QuerySet[Run]:
         *("lease_owner", "lease_until", "deadline", "attempt", "cancel_requested_at", "created_at", "started_at"),
         *("resource__name", "project__slug"),
     )
-    live = Run.objects.filter(status__in=sorted(LIVE_RUN)).select_related("resource", "project")
+    live = Run.objects.filter(status__in=literals(LIVE_RUN)).select_related("resource", "project")
     return live.only(*wanted).annotate(now=Now()).order_by("id")
 
 

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from django.conf import LazySettings
 from django.core.management import CommandError, call_command
-from django.db import connection
 from django.db.models import F
 
 from platform_api.core import clock
@@ -18,7 +17,6 @@ from provisioning.models import Component, ComponentNeed, Run
 from provisioning.models.runs import RUN_FORMAT
 from provisioning.selectors.doctor.findings import Finding
 from provisioning.selectors.doctor.report import report_make
-from provisioning.selectors.doctor.runs import runs_unfinished
 from provisioning.services.execution.carrying import run_carry_out
 from provisioning.services.execution.claims import Claim, ClockTimestamp, LeaseTerms, run_claim, seconds_from_now
 from provisioning.services.execution.records import RunLog
@@ -204,14 +202,10 @@ def test_what_needs_a_person_comes_first_and_the_rest_is_counted(orders: Orders)
     assert show(Prefix.RUN, young.pk) not in str(report)
 
 
-def test_what_has_ended_costs_nothing(orders: Orders) -> None:
-    """Its index, and no other way, leads to what is not final, however much has ended."""
+def test_of_what_has_ended_nothing_is_said(orders: Orders) -> None:
     run = orders.provision()
     run_carry_out(worker_make(), hint=run.pk)
     assert report_make(dispatchers=1, broker_answers=True).findings == ()
-    with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL enable_seqscan = off")
-    assert "on run_is_alone_on_its_resource" in runs_unfinished().explain()
 
 
 @pytest.fixture

@@ -12,9 +12,11 @@ from django.db import connection, transaction
 
 from platform_api.core.locks import Lock, Turns
 from provisioning.models import Run
+from provisioning.selectors.doctor.runs import runs_unfinished
 from provisioning.services.environments.advancing import environments_unadvanced
 from provisioning.services.environments.closing import environments_expired, environments_unasked
 from provisioning.services.execution.claims import LeaseTerms, run_claim
+from provisioning.services.execution.verifying import resources_to_verify
 from provisioning.services.hinting import runs_to_hint, runs_unhint
 from provisioning.services.intents import resources_without_run
 from provisioning.services.reaping import runs_lost
@@ -76,12 +78,14 @@ def plans_of(work: Callable[[], object], database: str) -> str:
         (claim, {"run_queue"}),
         (hint, {"run_queue", "run_hinted", "run_leased"}),
         (lost, {"run_leased"}),
+        (lambda: list(runs_unfinished()), {"run_is_alone_on_its_resource"}),
+        (resources_to_verify, {"resource_verify"}),
         (resources_without_run, {"provisioning_request_under_way", "run_is_alone_on_its_resource"}),
         (environments_unadvanced, {"provisioning_request_under_way", "environment_closing"}),
         (environments_expired, {"environment_expiry"}),
         (environments_unasked, {"environment_closing"}),
     ],
-    ids=["claim", "hints", "lost runs", "missing runs", "unadvanced", "expired", "unasked"],
+    ids=["claim", "hints", "lost runs", "doctor", "to verify", "missing runs", "unadvanced", "expired", "unasked"],
 )
 def test_it_goes_by_the_indexes_of_what_is_under_way(
     committed_orders: Orders, committing_database: str, work: Callable[[], object], indexes: set[str]

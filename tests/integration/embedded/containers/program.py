@@ -11,7 +11,8 @@ from platform_api.process.ladders import Step
 # A worker with two children: "pool", of its own session, which only a kill ends; and "terraform", in a session of its
 # own, which sees its parent die and then needs a while to save.
 _WORKER = """
-import os, pathlib, signal, sys, time
+import os, pathlib, resource, signal, sys, time
+resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # writing one takes longer than some wait
 folder, kind = pathlib.Path(sys.argv[1]), sys.argv[2]
 def tell(name):
     (folder / f".{name}").write_text(str(os.getpid()))
@@ -48,6 +49,6 @@ if __name__ == "__main__":
     part = Part(
         name="worker",
         argv=(sys.executable, "-IS", "-c", _WORKER, str(folder), kind),
-        ladder=(Step(signal=signal.SIGTERM, seconds=0.5), Step(signal=signal.SIGQUIT, seconds=5)),
+        ladder=(Step(signal=signal.SIGTERM, seconds=0.5), Step(signal=signal.SIGQUIT, seconds=20)),
     )
     sys.exit(worker_run(part))
