@@ -7,6 +7,7 @@ standard input and prints what came of it, as JSON.
 
 import json
 import sys
+import time
 import uuid
 from typing import TypeVar
 
@@ -21,6 +22,8 @@ from slipway_client.api.resources import credentials_reveal, resource_deprovisio
 from slipway_client.models import Problem, RequestShape
 
 WAIT_SECONDS = 30
+PATIENCE_SECONDS = 30
+UNAVAILABLE = 503
 Answer = TypeVar("Answer")
 
 
@@ -57,7 +60,14 @@ def main() -> None:
         parameters=PostgresDatabaseParameters(connection_limit=7),
         reason="A generated client orders",
     )
-    accepted = sound(request_submit.sync(client=orders, body=order, idempotency_key=f'"{uuid.uuid4()}"'))
+    key = f'"{uuid.uuid4()}"'
+    answer = request_submit.sync(client=orders, body=order, idempotency_key=key)
+    for _ in range(PATIENCE_SECONDS):
+        if not isinstance(answer, OfferingProblem) or answer.status != UNAVAILABLE:
+            break
+        time.sleep(1)  # with its key an order may be repeated until it is answered
+        answer = request_submit.sync(client=orders, body=order, idempotency_key=key)
+    accepted = sound(answer)
     done = finished(client, accepted.id)
     resource = sound(resource_get.sync(done.resource.id, client=client))
     credentials = sound(credentials_reveal.sync(resource.id, client=client))

@@ -8,6 +8,7 @@ import type { components as database, paths as databasePaths } from "./postgres-
 import type { components, paths } from "./slipway.js";
 
 const WAIT_SECONDS = 30;
+const PATIENCE_SECONDS = 30;
 
 type Request = components["schemas"]["RequestShape"];
 type Problem = components["schemas"]["Problem"];
@@ -46,12 +47,13 @@ const order: database["schemas"]["PostgresDatabaseOrder"] = {
   parameters: { connection_limit: 7 },
   reason: "A generated client orders",
 };
-const accepted = sound(
-  await orders.POST("/api/v1/requests", {
-    params: { header: { "Idempotency-Key": `"${crypto.randomUUID()}"` } },
-    body: order,
-  }),
-);
+const header = { "Idempotency-Key": `"${crypto.randomUUID()}"` };
+let answer = await orders.POST("/api/v1/requests", { params: { header }, body: order });
+for (let tries = 1; answer.response.status === 503 && tries < PATIENCE_SECONDS; tries++) {
+  await new Promise((resolve) => setTimeout(resolve, 1000)); // with its key an order may be repeated until it is answered
+  answer = await orders.POST("/api/v1/requests", { params: { header }, body: order });
+}
+const accepted = sound(answer);
 const done = await finished(accepted.id);
 const named = { path: { resource_id: done.resource.id } };
 const resource = sound(await client.GET("/api/v1/resources/{resource_id}", { params: named }));
